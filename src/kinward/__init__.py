@@ -1,0 +1,1 @@
+"""Kinward: bring children rescued from trafficking back to their families."""

@@ -1,0 +1,1 @@
+"""Exact likelihoods of marker data on any pedigree."""

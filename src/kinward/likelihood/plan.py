@@ -1,0 +1,250 @@
+"""Elimination planned once per shape: the order of sums, as rows that the kernel executes.
+
+A plan knows sizes but no probabilities, so one plan serves all families and loci of its shape
+with equally many alleles. Ties of founder alleles (theta) become several programs of one plan.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinward.errors import TooLargeError
+from kinward.likelihood.genome import Shape
+from kinward.likelihood.kernel import MAX_DIMENSIONS, STEP_HEAD, STEP_WIDTH
+from kinward.likelihood.network import (
+    Factor,
+    Network,
+    Variable,
+    build_network,
+    partitions,
+)
+
+__all__ = ["Plan", "make_plan"]
+
+MAX_TABLE = 1 << 27
+"""Largest intermediate table, in numbers: 1 GiB."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """Rows for `kernel.execute`.
+
+    `network` holds the factors to fill, in the order of the first buffers; `factor_sizes` and
+    `factor_laned` describe those buffers. `steps` are all programs' rows, program i being rows
+    starts[i] to starts[i + 1]; `blocks` (programs,) numbers of drawn founder alleles per program
+    and `weights` (programs, 2): exponent of theta and product of factorials (block size - 1)!.
+    `final` per program: buffer, then (size, stride in the result) for up to four variables.
+    `result_shape` is the shape of the result, one axis per target variable; `temporary` the
+    largest number of table entries of any program beyond the factors.
+    """
+
+    network: Network
+    factor_sizes: tuple[int, ...]
+    factor_laned: tuple[bool, ...]
+    steps: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    exponent: NDArray[np.int64]
+    factorials: NDArray[np.float64]
+    final: NDArray[np.int64]
+    result_shape: tuple[int, ...]
+    temporary: int
+
+
+def _domain(variable: Variable, alleles: int, shape: Shape) -> int:
+    if variable.kind == "allele":
+        return alleles
+    if variable.kind == "selector":
+        return 2
+    return 1 if shape.x_linked and shape.male[variable.genome] else 2
+
+
+def _laned(factor: Factor, *, model_laned: bool, counted: bool) -> bool:
+    """Return whether a factor differs from lane to lane."""
+    if factor.kind in ("observed", "phase", "hand_typed"):
+        return True
+    if factor.kind == "base":
+        return model_laned or counted
+    if factor.kind == "inbred":
+        return model_laned
+    on_phase = factor.variables[-1].kind == "phase"
+    return on_phase or (model_laned and factor.kind != "hand_copy")
+
+
+@lru_cache(maxsize=4096)
+def make_plan(shape: Shape, alleles: int, *, theta: bool, model_laned: bool) -> Plan:
+    """Plan the elimination for a shape with this many alleles per locus.
+
+    `theta`: founder alleles are tied in every possible way; `model_laned`: frequencies and
+    mutation differ from lane to lane. Raises TooLargeError if theta has too many founder alleles
+    to tie or a table would pass MAX_TABLE entries.
+    """
+    network = build_network(shape)
+    drawn = network.founder_alleles
+    counted = theta and bool(network.typed_founders)
+    domains = {
+        variable: _domain(variable, alleles, shape)
+        for factor in network.factors
+        for variable in factor.variables
+    }
+    laned = tuple(_laned(f, model_laned=model_laned, counted=counted) for f in network.factors)
+    sizes = tuple(math.prod(domains[v] for v in f.variables) for f in network.factors)
+    ties = partitions(len(drawn)) if theta else (tuple(range(len(drawn))),)
+    programs = [_program(network, dict(zip(drawn, tie, strict=True)), domains) for tie in ties]
+    steps = [row for program in programs for row in program.steps]
+    starts = np.cumsum([0, *(len(program.steps) for program in programs)])
+    block_sizes = [np.bincount(tie) if tie else np.zeros(0, dtype=int) for tie in ties]
+    return Plan(
+        network,
+        sizes,
+        laned,
+        np.array(steps, dtype=np.int64).reshape(-1, STEP_WIDTH),
+        starts.astype(np.int64),
+        np.array([int((b - 1).sum()) for b in block_sizes], dtype=np.int64),
+        np.array([math.prod(math.factorial(int(n) - 1) for n in b) for b in block_sizes], float),
+        np.array([program.final for program in programs], dtype=np.int64),
+        tuple(domains.get(v, alleles) for v in network.target),
+        max(program.temporary for program in programs),
+    )
+
+
+@dataclass(slots=True)
+class _Program:
+    steps: list[list[int]]
+    final: list[int]
+    temporary: int
+
+
+@dataclass(slots=True)
+class _Table:
+    buffer: int
+    variables: tuple[Variable, ...]
+
+
+def _program(
+    network: Network, blocks: Mapping[Variable, int], domains: Mapping[Variable, int]
+) -> _Program:
+    """Plan one elimination, founder alleles of one block being one unknown."""
+    first_of_block: dict[int, Variable] = {}
+    for variable, block in blocks.items():
+        first_of_block.setdefault(block, variable)
+
+    def tied(variable: Variable) -> Variable:
+        return first_of_block[blocks[variable]] if variable in blocks else variable
+
+    work = _Elimination(domains, len(network.factors))
+    tables = []
+    for buffer, factor in enumerate(network.factors):
+        variables = tuple(tied(v) for v in factor.variables)
+        if factor.kind == "base" and variables != factor.variables:
+            continue  # the block's one draw is already there
+        tables.append(work.distinct(_Table(buffer, variables)))
+    target = tuple(tied(v) for v in network.target)
+    remaining = {v for table in tables for v in table.variables} - set(target)
+    while remaining:
+        variable = min(remaining, key=lambda v: work.cost(tables, v))
+        tables = work.eliminate(tables, variable)
+        remaining.discard(variable)
+    result = work.product(tables)
+    if result is None:
+        return _Program(work.steps, [-1, *([1, 0] * 4)], work.temporary)
+    strides = dict.fromkeys(target, 0)
+    stride = 1
+    for variable in reversed(target):
+        strides[variable] += stride
+        stride *= domains[variable]
+    final = [result.buffer]
+    for variable in result.variables:
+        final += [domains[variable], strides[variable]]
+    final += [1, 0] * (4 - len(result.variables))
+    return _Program(work.steps, final, work.temporary)
+
+
+class _Elimination:
+    """Emits steps: each multiplies two tables and sums out at most one variable."""
+
+    def __init__(self, domains: Mapping[Variable, int], buffers: int) -> None:
+        self.domains = domains
+        self.next_buffer = buffers
+        self.steps: list[list[int]] = []
+        self.temporary = 0
+
+    def size(self, variables: Sequence[Variable]) -> int:
+        return math.prod(self.domains[v] for v in variables)
+
+    def cost(self, tables: Sequence[_Table], variable: Variable) -> tuple[int, Variable]:
+        union: set[Variable] = set()
+        for table in tables:
+            if variable in table.variables:
+                union.update(table.variables)
+        return self.size(tuple(union)), variable
+
+    def distinct(self, table: _Table) -> _Table:
+        """Return the table with a variable that occurs twice (a tie) taken on its diagonal."""
+        unique = tuple(dict.fromkeys(table.variables))
+        if unique == table.variables:
+            return table
+        return self._emit(table, None, unique, None)
+
+    def eliminate(self, tables: Sequence[_Table], variable: Variable) -> list[_Table]:
+        """Multiply all tables of a variable, sum it out, return what remains."""
+        mine = [table for table in tables if variable in table.variables]
+        others = [table for table in tables if variable not in table.variables]
+        mine.sort(key=lambda table: self.size(table.variables))
+        while len(mine) > 2:
+            mine = [self._multiply(mine[0], mine[1], None), *mine[2:]]
+            mine.sort(key=lambda table: self.size(table.variables))
+        second = mine[1] if len(mine) == 2 else None
+        return [*others, self._multiply(mine[0], second, variable)]
+
+    def product(self, tables: Sequence[_Table]) -> _Table | None:
+        """Multiply what is left into one table."""
+        rest = sorted(tables, key=lambda table: self.size(table.variables))
+        while len(rest) > 1:
+            rest = [self._multiply(rest[0], rest[1], None), *rest[2:]]
+        return rest[0] if rest else None
+
+    def _multiply(self, a: _Table, b: _Table | None, summed: Variable | None) -> _Table:
+        union = dict.fromkeys((*a.variables, *(b.variables if b is not None else ())))
+        union.pop(summed, None)  # type: ignore[arg-type]
+        return self._emit(a, b, tuple(union), summed)
+
+    def _emit(
+        self, a: _Table, b: _Table | None, out: tuple[Variable, ...], summed: Variable | None
+    ) -> _Table:
+        size = self.size(out)
+        if size > MAX_TABLE or len(out) > MAX_DIMENSIONS:
+            raise TooLargeError(
+                f"this pedigree needs a table of {size:.3g} entries over {len(out)} unknowns; "
+                "leave out the relatives that say least, or type one of the untyped ancestors"
+            )
+        strides_a, strides_b = self._strides(a), self._strides(b)
+        row = [a.buffer, b.buffer if b is not None else -1, size, len(out)]
+        row += [self.domains[summed], strides_a.get(summed, 0), strides_b.get(summed, 0)] if (
+            summed is not None
+        ) else [1, 0, 0]
+        assert len(row) == STEP_HEAD
+        for variable in out:
+            row += [
+                self.domains[variable],
+                strides_a.get(variable, 0),
+                strides_b.get(variable, 0),
+            ]
+        row += [0] * (STEP_WIDTH - len(row))
+        self.steps.append(row)
+        self.temporary += size
+        self.next_buffer += 1
+        return _Table(self.next_buffer - 1, out)
+
+    def _strides(self, table: _Table | None) -> dict[Variable, int]:
+        strides: dict[Variable, int] = {}
+        stride = 1
+        for variable in reversed(table.variables if table is not None else ()):
+            strides[variable] = strides.get(variable, 0) + stride
+            stride *= self.domains[variable]
+        return strides

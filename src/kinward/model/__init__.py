@@ -1,0 +1,1 @@
+"""What is known before any computation: pedigrees, profiles, loci, frequencies, mutation."""

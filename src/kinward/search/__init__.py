@@ -1,0 +1,1 @@
+"""Every child against every family: complete by proof, then fast."""
