@@ -119,5 +119,3 @@ def _accumulate(final, weight, at, lane, lanes, work, result):  # type: ignore[n
                     for k in range(lanes):
                         result[place, k] += weight * work[value + (k if step > 1 else 0)]
                     entry += 1
-
-

@@ -75,9 +75,7 @@ def without_mutation(model: LocusModel) -> LocusModel:
     """Return the locus model with mutation, silent allele and theta off, for exclusions."""
     visible = len(model.alleles) - int(model.has_silent)
     frequencies = LocusFrequencies(model.alleles[:visible], model.frequencies[:visible], None)
-    return LocusModel.build(
-        model.locus, frequencies, _NO_MUTATION, chromosome=model.chromosome
-    )
+    return LocusModel.build(model.locus, frequencies, _NO_MUTATION, chromosome=model.chromosome)
 
 
 def missing_person_lr(

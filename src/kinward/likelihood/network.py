@@ -10,7 +10,8 @@ Founders' two alleles are exchangeable, so the selector of a founder's first mei
 founder with one child then contributes one allele: the other sums to one and is never built.
 
 Under theta founder alleles are tied: `partitions` lists the ways in which they may be copies of
-one another, each a network of its own in which tied alleles are one unknown.
+one another, each a network of its own in which tied alleles are one unknown. An inbred founder's
+two alleles are then one draw or two, which doubles the number of such networks.
 """
 
 from __future__ import annotations
@@ -57,11 +58,13 @@ class Network:
     """All factors of a shape, before founder alleles are tied.
 
     `founder_alleles` are the variables with a draw from the population behind them;
+    `inbred_pairs` are those of them that are one draw with the given probability (theta only);
     `typed_founders` are genomes whose genotype probability is a plain number.
     """
 
     factors: tuple[Factor, ...]
     founder_alleles: tuple[Variable, ...]
+    inbred_pairs: tuple[tuple[Variable, Variable, float], ...]
     typed_founders: tuple[int, ...]
     target: tuple[Variable, ...]
 
@@ -83,10 +86,12 @@ def _relevant(shape: Shape) -> set[int]:
 class _Builder:
     """Collects the factors of one shape."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, theta: bool) -> None:
         self.shape = shape
+        self.theta = theta
         self.factors: list[Factor] = []
         self.founder_alleles: list[Variable] = []
+        self.inbred_pairs: list[tuple[Variable, Variable, float]] = []
         self.typed_founders: list[int] = []
         self.first_meiosis_done: set[int] = set()
         self.used: set[Variable] = set()
@@ -103,6 +108,9 @@ class _Builder:
     def is_founder(self, genome: int) -> bool:
         return self.shape.father[genome] == self.shape.mother[genome] == NO_PARENT
 
+    def inbred(self, genome: int) -> bool:
+        return self.shape.inbreeding[genome] > 0 and not self.haploid(genome)
+
     def is_phased(self, genome: int) -> bool:
         return self.shape.status[genome] == "phased" and genome not in self.shape.target
 
@@ -115,7 +123,7 @@ class _Builder:
                 self._meioses(genome)
             elif self.is_phased(genome):
                 self.typed_founders.append(genome)
-            elif shape.inbreeding[genome] > 0 and not self.haploid(genome):
+            elif self.inbred(genome) and not self.theta:
                 pair = self.open_variables(genome)
                 self.factors.append(Factor("inbred", pair, child=genome))
                 self.used.update(pair)
@@ -125,13 +133,23 @@ class _Builder:
             self.used.update(factor.variables)
         for genome in sorted(_relevant(shape)):
             if self.is_founder(genome) and not self.is_phased(genome):
-                inbred = shape.inbreeding[genome] > 0 and not self.haploid(genome)
-                for variable in self.open_variables(genome):
-                    if variable in self.used and not inbred:
-                        self._draw(variable)
+                self._founder_draws(genome)
         return Network(
-            tuple(self.factors), tuple(self.founder_alleles), tuple(self.typed_founders), target
+            tuple(self.factors),
+            tuple(self.founder_alleles),
+            tuple(self.inbred_pairs),
+            tuple(self.typed_founders),
+            target,
         )
+
+    def _founder_draws(self, genome: int) -> None:
+        if self.inbred(genome) and not self.theta:
+            return
+        used = [variable for variable in self.open_variables(genome) if variable in self.used]
+        for variable in used:
+            self._draw(variable)
+        if self.inbred(genome) and len(used) == 2:
+            self.inbred_pairs.append((used[0], used[1], self.shape.inbreeding[genome]))
 
     def _draw(self, variable: Variable) -> None:
         self.founder_alleles.append(variable)
@@ -181,9 +199,9 @@ class _Builder:
 
 
 @lru_cache(maxsize=4096)
-def build_network(shape: Shape) -> Network:
-    """Return the factors of a shape."""
-    return _Builder(shape).build()
+def build_network(shape: Shape, *, theta: bool) -> Network:
+    """Return the factors of a shape; `theta`: founder alleles may be copies of one another."""
+    return _Builder(shape, theta).build()
 
 
 @lru_cache(maxsize=64)

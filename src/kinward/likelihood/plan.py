@@ -6,8 +6,10 @@ with equally many alleles. Ties of founder alleles (theta) become several progra
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -37,8 +39,9 @@ class Plan:
 
     `network` holds the factors to fill, in the order of the first buffers; `factor_sizes` and
     `factor_laned` describe those buffers. `steps` are all programs' rows, program i being rows
-    starts[i] to starts[i + 1]; `blocks` (programs,) numbers of drawn founder alleles per program
-    and `weights` (programs, 2): exponent of theta and product of factorials (block size - 1)!.
+    starts[i] to starts[i + 1]. Per program, (programs,): `draws` of founder alleles, `exponent` of
+    theta, and `factor`, the product of (block size - 1)! and of the probabilities that inbred
+    founders are, or are not, of one draw.
     `final` per program: buffer, then (size, stride in the result) for up to four variables.
     `result_shape` is the shape of the result, one axis per target variable; `temporary` the
     largest number of table entries of any program beyond the factors.
@@ -49,8 +52,9 @@ class Plan:
     factor_laned: tuple[bool, ...]
     steps: NDArray[np.int64]
     starts: NDArray[np.int64]
+    draws: NDArray[np.int64]
     exponent: NDArray[np.int64]
-    factorials: NDArray[np.float64]
+    factor: NDArray[np.float64]
     final: NDArray[np.int64]
     result_shape: tuple[int, ...]
     temporary: int
@@ -84,7 +88,7 @@ def make_plan(shape: Shape, alleles: int, *, theta: bool, model_laned: bool) -> 
     mutation differ from lane to lane. Raises TooLargeError if theta has too many founder alleles
     to tie or a table would pass MAX_TABLE entries.
     """
-    network = build_network(shape)
+    network = build_network(shape, theta=theta)
     drawn = network.founder_alleles
     counted = theta and bool(network.typed_founders)
     domains = {
@@ -94,23 +98,55 @@ def make_plan(shape: Shape, alleles: int, *, theta: bool, model_laned: bool) -> 
     }
     laned = tuple(_laned(f, model_laned=model_laned, counted=counted) for f in network.factors)
     sizes = tuple(math.prod(domains[v] for v in f.variables) for f in network.factors)
-    ties = partitions(len(drawn)) if theta else (tuple(range(len(drawn))),)
-    programs = [_program(network, dict(zip(drawn, tie, strict=True)), domains) for tie in ties]
+    ties = list(_ties(network)) if theta else [_Tie({v: i for i, v in enumerate(drawn)}, 1.0)]
+    programs = [_program(network, tie.block, domains) for tie in ties]
     steps = [row for program in programs for row in program.steps]
     starts = np.cumsum([0, *(len(program.steps) for program in programs)])
-    block_sizes = [np.bincount(tie) if tie else np.zeros(0, dtype=int) for tie in ties]
     return Plan(
         network,
         sizes,
         laned,
         np.array(steps, dtype=np.int64).reshape(-1, STEP_WIDTH),
         starts.astype(np.int64),
-        np.array([int((b - 1).sum()) for b in block_sizes], dtype=np.int64),
-        np.array([math.prod(math.factorial(int(n) - 1) for n in b) for b in block_sizes], float),
+        np.array([tie.draws for tie in ties], dtype=np.int64),
+        np.array([tie.exponent for tie in ties], dtype=np.int64),
+        np.array([tie.factor for tie in ties], dtype=np.float64),
         np.array([program.final for program in programs], dtype=np.int64),
         tuple(domains.get(v, alleles) for v in network.target),
         max(program.temporary for program in programs),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Tie:
+    """One way of tying founder alleles: the block of each, and its probability's constants."""
+
+    block: Mapping[Variable, int]
+    factor: float
+    draws: int = 0
+    exponent: int = 0
+
+
+def _ties(network: Network) -> Iterator[_Tie]:
+    """Yield every partition of the draws, for every choice of inbred founders of one draw."""
+    # Refuses too many alleles before anything is enumerated.
+    partitions(len(network.founder_alleles))
+    for single in itertools.product((True, False), repeat=len(network.inbred_pairs)):
+        chance = 1.0
+        copies: dict[Variable, Variable] = {}
+        for one_draw, (first, second, inbreeding) in zip(single, network.inbred_pairs, strict=True):
+            chance *= inbreeding if one_draw else 1.0 - inbreeding
+            if one_draw:
+                copies[second] = first
+        if not chance:
+            continue
+        drawn = [variable for variable in network.founder_alleles if variable not in copies]
+        for partition in partitions(len(drawn)):
+            block = dict(zip(drawn, partition, strict=True))
+            block.update({second: block[first] for second, first in copies.items()})
+            sizes = Counter(partition).values()
+            factor = chance * math.prod(math.factorial(size - 1) for size in sizes)
+            yield _Tie(block, factor, len(drawn), len(drawn) - len(sizes))
 
 
 @dataclass(slots=True)
@@ -225,9 +261,11 @@ class _Elimination:
             )
         strides_a, strides_b = self._strides(a), self._strides(b)
         row = [a.buffer, b.buffer if b is not None else -1, size, len(out)]
-        row += [self.domains[summed], strides_a.get(summed, 0), strides_b.get(summed, 0)] if (
-            summed is not None
-        ) else [1, 0, 0]
+        row += (
+            [self.domains[summed], strides_a.get(summed, 0), strides_b.get(summed, 0)]
+            if (summed is not None)
+            else [1, 0, 0]
+        )
         assert len(row) == STEP_HEAD
         for variable in out:
             row += [

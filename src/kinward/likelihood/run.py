@@ -18,7 +18,7 @@ from kinward.likelihood.genome import (
 from kinward.likelihood.kernel import execute
 from kinward.likelihood.lumping import lump
 from kinward.likelihood.observation import observation_matrix, observation_vector
-from kinward.likelihood.plan import make_plan
+from kinward.likelihood.plan import Plan, make_plan
 from kinward.likelihood.tables import Lanes, Model, factor_table, typed_founder_weight
 from kinward.model.locus_model import LocusModel
 
@@ -52,7 +52,7 @@ def evaluate(shape: Shape, model: Model, lanes: Lanes) -> FloatArray:
     execute(
         plan.steps,
         plan.starts,
-        _program_weights(plan.exponent, plan.factorials, model.theta, drawn, shape, plan.network),
+        _program_weights(plan, model.theta, drawn),
         plan.final,
         starts,
         np.array(plan.factor_laned, dtype=np.bool_),
@@ -64,13 +64,18 @@ def evaluate(shape: Shape, model: Model, lanes: Lanes) -> FloatArray:
     return result.reshape(*plan.result_shape, lanes.count)
 
 
-def _program_weights(exponent, factorials, theta, drawn, shape, network):  # type: ignore
-    """Return the probability of each way of tying the founder alleles, but for the urn."""
-    count = len(network.founder_alleles)
+def _program_weights(plan: Plan, theta: float, drawn: int) -> FloatArray:
+    """Return the probability of each way of tying the founder alleles, but for the urn.
+
+    `drawn` alleles, those of the typed founders, have been drawn before.
+    """
     if not theta:
-        return factorials
-    sizes = 1.0 - theta + theta * (drawn + np.arange(count))
-    return factorials * theta**exponent / np.prod(sizes)
+        return plan.factor
+    draws = int(plan.draws.max(initial=0))
+    sizes = 1.0 - theta + theta * (drawn + np.arange(draws))
+    divisors = np.concatenate([[1.0], np.cumprod(sizes)])
+    weights: FloatArray = plan.factor * theta**plan.exponent / divisors[plan.draws]
+    return weights
 
 
 def model_of(locus_model: LocusModel) -> Model:
@@ -99,9 +104,7 @@ def locus_likelihood(genomes: Genomes, evidence: Evidence, model: LocusModel) ->
     observed: dict[int, FloatArray] = {}
     for genome, male in enumerate(genomes.male):
         seen = evidence.get(genome, ())
-        status.append(
-            status_of(seen, small, male=male, inbreeding=genomes.inbreeding[genome])
-        )
+        status.append(status_of(seen, small, male=male, inbreeding=genomes.inbreeding[genome]))
         haploid = x_linked and male
         if status[-1] == "phased":
             pair = observed_states(seen[0].genotype, hemizygous=haploid)

@@ -29,7 +29,7 @@ class Model:
     @property
     def laned(self) -> bool:
         """Whether the model differs from lane to lane."""
-        return self.frequencies.shape[-1] > 1
+        return bool(self.frequencies.shape[-1] > 1)
 
     def matrix(self, *, male: bool) -> FloatArray:
         """Return the mutation matrix of the transmitting sex."""
@@ -149,9 +149,7 @@ def _handed_second(
     return np.stack([np.ones_like(handed), handed])
 
 
-_FILLERS: Mapping[
-    str, Callable[[Shape, Factor, Model, Lanes, FloatArray | None], FloatArray]
-] = {
+_FILLERS: Mapping[str, Callable[[Shape, Factor, Model, Lanes, FloatArray | None], FloatArray]] = {
     "base": _base,
     "inbred": _inbred,
     "observed": _observed,
