@@ -1,0 +1,1 @@
+"""Synthetic registries and campaigns whose truth is known."""
