@@ -178,16 +178,15 @@ def _header_end(data: bytes, start: int) -> int:
         position = end + 1
 
 
-def _first_record(data: bytes) -> int:
-    """Position of the first line that is not blank."""
-    start = len(_BOM) if data.startswith(_BOM) else 0
+def _next_record(data: bytes, start: int) -> int:
+    """Position of the first line from `start` on that is not blank."""
     while data[start : start + 1] in (b"\n", b"\r"):
         start += 1
     return start
 
 
 def _open_csv(path: Path, data: bytes) -> RawTable:
-    start = _first_record(data)
+    start = _next_record(data, len(_BOM) if data.startswith(_BOM) else 0)
     end = _header_end(data, start)
     if not data[start:end].strip():
         raise _empty(path)
@@ -201,7 +200,7 @@ def _open_csv(path: Path, data: bytes) -> RawTable:
         raise _malformed(path, str(error)) from None
     _require_commas(path, header)
     body = pa.py_buffer(data).slice(end)
-    if not data[end:].strip(b"\r\n"):
+    if _next_record(data, end) == len(data):
         none = pa.array([], pa.string())
         return RawTable(str(path), header, (none,) * len(header), 0, lambda: np.empty(0, np.int64))
     table, skipped = _parse(path, data, end, body, header)

@@ -244,6 +244,8 @@ def _ragged_families(raw: RawTable, layout: Layout) -> list[str]:
 
 def _ragged_strangers(raw: RawTable, layout: Layout, families: Families) -> int:
     """Count families of which no row could be read."""
+    if not raw.ragged:
+        return 0
     return len(set(_ragged_families(raw, layout)) - set(families.names) - {""})
 
 
