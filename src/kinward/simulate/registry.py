@@ -43,7 +43,8 @@ class SimulationPlan:
     frequency tables with their weights, a family and its child coming from one; `loci` default to
     those common to all tables. `missing_rate`: probability that a genotype of a typed person is
     absent. `related_fraction`: share of the children who are a missing child of a family; each
-    missing child is found at most once. Raises ModelError for impossible figures.
+    missing child is found at most once. `children_from` names the one population that all children
+    come from, if they come from one only. Raises ModelError for impossible figures.
     """
 
     children: int
@@ -54,6 +55,7 @@ class SimulationPlan:
     loci: tuple[str, ...] | None = None
     missing_rate: float = 0.0
     related_fraction: float = 0.5
+    children_from: str | None = None
     seed: int = 1
 
     def __post_init__(self) -> None:
@@ -80,8 +82,17 @@ class SimulationPlan:
         ):
             if min(weights, default=-1.0) < 0 or sum(weights) <= 0:
                 problems.append(f"the weights of {what} must be 0 or more, not all 0")
+        names = [table.name for table, _ in self.populations]
+        if self.children_from is not None and self.children_from not in names:
+            problems.append(f"children_from {self.children_from!r} is not among the populations")
         if problems:
             raise ModelError("; ".join(problems))
+
+    def child_weights(self) -> list[float]:
+        """Return the weight of each population among the children."""
+        if self.children_from is None:
+            return [weight for _, weight in self.populations]
+        return [float(table.name == self.children_from) for table, _ in self.populations]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,7 +151,8 @@ def simulate_registry(plan: SimulationPlan) -> SimulatedRegistry:
     layout = _Layout.draw(plan, np.random.default_rng([plan.seed, 0]))
     rng = np.random.default_rng([plan.seed, 1])
     related = round(plan.children * plan.related_fraction)
-    slots = np.flatnonzero(layout.missing)
+    from_here = np.array(plan.child_weights())[layout.population] > 0
+    slots = np.flatnonzero(layout.missing & np.repeat(from_here, np.diff(layout.first)))
     if related > len(slots):
         raise ModelError(
             f"{related} children are to be found but only {len(slots)} are missing; "
@@ -302,7 +314,7 @@ def _family_table(
         twin,
         np.zeros(people),
         _population_names(plan, layout),
-        GenotypeColumns(_names(loci), _observed(loci), codes),
+        _columns(loci, codes),
     )
 
 
@@ -314,12 +326,16 @@ def _population_names(plan: SimulationPlan, layout: _Layout) -> NDArray[np.objec
     return np.repeat(names[layout.population], np.diff(layout.first))
 
 
-def _names(loci: Sequence[SimulationLocus]) -> tuple[str, ...]:
-    return tuple(locus.locus for locus in loci)
-
-
-def _observed(loci: Sequence[SimulationLocus]) -> tuple[tuple[Genotype, ...], ...]:
-    return tuple(locus.genotypes for locus in loci)
+def _columns(loci: Sequence[SimulationLocus], codes: NDArray[np.int16]) -> GenotypeColumns:
+    """Return the columns with only those genotypes listed that somebody has."""
+    observed: list[tuple[Genotype, ...]] = []
+    for number, locus in enumerate(loci):
+        present = np.bincount(codes[:, number], minlength=len(locus.genotypes) + 1) > 0
+        present[0] = False
+        observed.append(tuple(locus.genotypes[k] for k in np.flatnonzero(present) - 1))
+        renumbered = np.where(present, np.cumsum(present), 0).astype(np.int16)
+        codes[:, number] = renumbered[codes[:, number]]
+    return GenotypeColumns(tuple(locus.locus for locus in loci), tuple(observed), codes)
 
 
 def _with_children(
@@ -334,8 +350,7 @@ def _with_children(
     """Add children of no registered family, drop some typings, and put all in random order."""
     related = len(chosen)
     strangers = plan.children - related
-    share = [weight for _, weight in plan.populations]
-    population = _weighted(rng, share, strangers)
+    population = _weighted(rng, plan.child_weights(), strangers)
     for number, locus in enumerate(loci):
         for which in range(len(plan.populations)):
             these = np.flatnonzero(population == which) + related
@@ -356,8 +371,6 @@ def _with_children(
     order = rng.permutation(plan.children)
     width = len(str(plan.children))
     ids = np.array([f"C{k + 1:0{width}d}" for k in range(plan.children)], dtype=np.object_)
-    children = ChildTable(
-        ids, sex[order], GenotypeColumns(_names(loci), _observed(loci), codes[order])
-    )
+    children = ChildTable(ids, sex[order], _columns(loci, codes[order]))
     truth = Truth(family[order], slot[order], kind[order], relationship[order])
     return SimulatedRegistry(children, families, truth)
