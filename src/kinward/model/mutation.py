@@ -110,8 +110,9 @@ class EqualMutation:
 class ProportionalMutation:
     """The result is drawn in proportion to its frequency; the expected rate is `rate`.
 
-    Off-diagonal entries are k p_j with k chosen so that sum_i p_i (1 - M_ii) = rate, where p are
-    the frequencies of the visible alleles scaled to sum to 1.
+    Off-diagonal entries are k q_j, where q are the frequencies p of the visible alleles scaled to
+    sum to 1, with k chosen so that sum_i p_i (1 - M_ii) = rate. A silent allele, which does not
+    mutate, thus makes the others mutate the more, as in Familias.
     """
 
     rate: float
@@ -124,12 +125,12 @@ class ProportionalMutation:
         """Return the matrix; raise ModelError if the rate leaves a negative diagonal."""
         if len(alleles) == 1:
             return np.eye(1)
-        p = frequencies / frequencies.sum()
-        heterozygosity = float((p * (1.0 - p)).sum())
-        scale = self.rate / heterozygosity
-        matrix = np.tile(scale * p, (len(p), 1))
-        np.fill_diagonal(matrix, 1.0 - scale * (1.0 - p))
-        return _checked(matrix, "proportional", heterozygosity / float((1.0 - p).max()))
+        target = frequencies / frequencies.sum()
+        expected = float((frequencies * (1.0 - target)).sum())
+        scale = self.rate / expected
+        matrix = np.tile(scale * target, (len(target), 1))
+        np.fill_diagonal(matrix, 1.0 - scale * (1.0 - target))
+        return _checked(matrix, "proportional", expected / float((1.0 - target).max()))
 
     def describe(self) -> str:
         """Return the model and its rate."""
