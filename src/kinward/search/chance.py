@@ -1,0 +1,215 @@
+"""How many unrelated pairs reach the threshold by chance?
+
+For a likelihood ratio under the right model P(LR >= t | unrelated) = E[1/LR ; LR >= t | related]
+(Good 1950): drawing children from what a family's relatives predict makes rare events common, and
+weighting with 1/LR makes the count right. Half of the draws come from the population instead, so
+that low thresholds are predicted as well; both halves together carry the weight
+1 / (1/2 + LR/2) (importance sampling from a mixture with the balance heuristic, Veach and Guibas
+1995, doi:10.1145/218380.218498). The prediction holds inside the population that the frequencies
+describe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinward.model.locus_model import GeneticModel
+from kinward.model.profile import Genotype
+from kinward.model.registry import SEXES, ChildTable, GenotypeColumns
+from kinward.search.child_rows import ChildRows, child_rows
+from kinward.search.labels import slot_labels
+from kinward.search.parent_tables import ParentTables
+from kinward.search.posterior_table import TableBuilder, group_slots
+from kinward.search.rank import Hits, PairScorer
+from kinward.search.record import ChanceMatches
+
+__all__ = ["ChancePrediction", "chance_matches"]
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+SLOTS_PER_CLASS = 300
+DRAWS_PER_SLOT = 200
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _ClassSample:
+    """Simulated children of sampled slots of one class: log10 LR, (slots, draws)."""
+
+    family_class: str
+    one_parent: str
+    members: IntArray
+    log10_lr: FloatArray
+
+    def expected(self, threshold: float, children: int) -> tuple[float, float]:
+        """Return the expected number of chance matches and its standard error."""
+        with np.errstate(over="ignore"):
+            weight = 2.0 / (1.0 + 10.0**self.log10_lr)
+        weight = np.where(self.log10_lr >= threshold, weight, 0.0)
+        per_slot = weight.mean(axis=1)
+        pairs = children * len(self.members)
+        error = per_slot.std(ddof=1) / np.sqrt(len(per_slot)) if len(per_slot) > 1 else 0.0
+        return pairs * float(per_slot.mean()), pairs * float(error)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChancePrediction:
+    """Predictions for all family classes of a run, at any threshold."""
+
+    samples: tuple[_ClassSample, ...]
+    children: int
+
+    def threshold(self, expected_false: float) -> float:
+        """Return the smallest log10 LR at which at most this many chance matches are expected.
+
+        Counts the comparisons with all relatives; found by bisection to 0.001.
+        """
+        low, high = -10.0, 60.0
+        while high - low > 1e-3:
+            middle = (low + high) / 2
+            if self._total(middle) > expected_false:
+                low = middle
+            else:
+                high = middle
+        return round(high, 3)
+
+    def _total(self, threshold: float) -> float:
+        return sum(
+            sample.expected(threshold, self.children)[0]
+            for sample in self.samples
+            if not sample.one_parent
+        )
+
+    def beside_found(
+        self, threshold: float, full: Hits, alone: dict[str, Hits]
+    ) -> tuple[ChanceMatches, ...]:
+        """Return the predictions beside what the search found."""
+        result = []
+        for sample in self.samples:
+            hits = alone[sample.one_parent] if sample.one_parent else full
+            expected, error = sample.expected(threshold, self.children)
+            result.append(
+                ChanceMatches(
+                    sample.family_class,
+                    sample.one_parent,
+                    len(sample.members),
+                    expected,
+                    error,
+                    int(np.isin(hits.slot, sample.members).sum()),
+                )
+            )
+        return tuple(result)
+
+
+def _every_genotype(model: GeneticModel) -> ChildTable:
+    """Return a table in which every genotype of every locus occurs once as a child's."""
+    observed = []
+    for locus_model in model.loci.values():
+        visible = locus_model.alleles[: len(locus_model.alleles) - int(locus_model.has_silent)]
+        observed.append(
+            tuple(Genotype((a, b)) for i, a in enumerate(visible) for b in visible[i:])
+        )
+    longest = max(len(found) for found in observed)
+    codes = np.zeros((longest, len(observed)), dtype=np.int16)
+    for column, found in enumerate(observed):
+        codes[: len(found), column] = np.arange(1, len(found) + 1)
+    ids = np.array([str(i) for i in range(longest)], dtype=object)
+    sex = np.full(longest, SEXES.index("unknown"), dtype=np.int8)
+    return ChildTable(ids, sex, GenotypeColumns(tuple(model.loci), tuple(observed), codes))
+
+
+def chance_matches(scorer: PairScorer, model: GeneticModel, *, seed: int) -> ChancePrediction:
+    """Sample the distribution of LR for every family class; `seed` fixes the draws."""
+    random = np.random.default_rng(seed)
+    everybody = _every_genotype(model)
+    rows = child_rows(everybody, model, tuple(model.loci))
+    columns = scorer.columns.tolist()
+    tables = ParentTables.build(scorer.families, model, rows, columns)
+    predicted = PairScorer(
+        everybody,
+        scorer.families,
+        scorer.slots,
+        rows,
+        tables,
+        TableBuilder(scorer.families, model, rows, columns),
+        scorer.plain,
+        scorer.columns,
+    )
+    typed = scorer.rows.rows >= 0
+    samples = []
+    for label, members in slot_labels(scorer.families, scorer.slots, scorer.columns).items():
+        sampled = random.permutation(members)[:SLOTS_PER_CLASS]
+        ratios = _all_ratios(predicted, sampled)
+        samples.append(
+            _ClassSample(label, "", members, _draw(ratios, rows, typed, random))
+        )
+        both = scorer.slots.father_typed[sampled] & scorer.slots.mother_typed[sampled]
+        if both.all():
+            for side in ("father", "mother"):
+                ratios = _alone_ratios(predicted, sampled, father=side == "father")
+                drawn = _draw(ratios, rows, typed, random)
+                samples.append(_ClassSample(label, side, members, drawn))
+    return ChancePrediction(tuple(samples), len(scorer.children))
+
+
+def _all_ratios(predicted: PairScorer, sampled: IntArray) -> list[FloatArray]:
+    """Return T of every genotype per locus, (rows, slots)."""
+    coded = predicted.slots.coded[sampled]
+    result = [np.empty((len(r), len(sampled))) for r in predicted.rows.per_locus]
+    here = np.flatnonzero(coded)
+    for locus, out in enumerate(result):
+        out[:, here] = predicted.coded_table(locus, sampled[here])
+    order = np.argsort(sampled, kind="stable")
+    for group in group_slots(predicted.families, predicted.slots, sampled[~coded]):
+        place = order[np.searchsorted(sampled[order], group.slots)]
+        for locus, out in enumerate(result):
+            ratios, _ = predicted.builder.tables(group, locus)
+            out[:, place] = np.where(np.isnan(ratios), 0.0, ratios)
+    return result
+
+
+def _alone_ratios(
+    predicted: PairScorer, sampled: IntArray, *, father: bool
+) -> list[FloatArray]:
+    return [
+        predicted.alone_table(locus, sampled, father=father)
+        for locus in range(len(predicted.columns))
+    ]
+
+
+def _draw(
+    ratios: Sequence[FloatArray],
+    rows: ChildRows,
+    typed: NDArray[np.bool_],
+    random: np.random.Generator,
+) -> FloatArray:
+    """Draw children and return their log10 LR, (slots, draws).
+
+    The first half of the draws comes from P(genotype | relatives), the second from the
+    population. Each drawn child is typed at the loci of a child of the search taken at random.
+    """
+    half = DRAWS_PER_SLOT // 2
+    slots = ratios[0].shape[1]
+    total = np.zeros((slots, DRAWS_PER_SLOT))
+    pattern = typed[random.integers(len(typed), size=total.shape)]
+    for locus, ratio in enumerate(ratios):
+        chance = rows.per_locus[locus].chance
+        related = np.cumsum(ratio * chance[:, None], axis=0)
+        unrelated = np.cumsum(chance)
+        point = random.random(total.shape)
+        with np.errstate(divide="ignore"):
+            log_ratio = np.log10(ratio)
+        for slot in range(slots):
+            mine = related[:, slot]
+            row = np.concatenate(
+                [
+                    np.searchsorted(mine, point[slot, :half] * mine[-1], side="right"),
+                    np.searchsorted(unrelated, point[slot, half:] * unrelated[-1], side="right"),
+                ]
+            )
+            drawn = log_ratio[np.minimum(row, len(ratio) - 1), slot]
+            total[slot] += np.where(pattern[slot, :, locus], drawn, 0.0)
+    return total

@@ -1,0 +1,399 @@
+"""The search: every child against every slot, block by block, in several threads."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.metadata import version
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kinward.errors import ModelError
+from kinward.likelihood.missing import without_mutation
+from kinward.model.locus_model import GeneticModel
+from kinward.model.marker import linked_among
+from kinward.model.mutation import MutationScheme
+from kinward.model.population import FrequencyTable
+from kinward.model.registry import ChildTable, FamilyTable
+from kinward.search import exclusion
+from kinward.search.chance import chance_matches
+from kinward.search.child_rows import ChildRows, child_rows
+from kinward.search.consistency import check_families
+from kinward.search.parent_tables import OneParentTable, ParentTables
+from kinward.search.posterior_table import SlotGroup, TableBuilder, group_slots
+from kinward.search.rank import Hits, PairScorer, rank
+from kinward.search.record import SearchRun
+from kinward.search.scan import quantise, scan_table
+from kinward.search.slots import Slots, find_slots
+
+__all__ = ["PreparedModel", "prepare_model", "search"]
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+Progress = Callable[[str, int, int], None]
+"""Called with a stage's name, work done and work in all."""
+
+CODED_BLOCK = 8192
+TABLE_BLOCK = 1024
+"""Slots per block: their bits or bytes stay in the second-level cache."""
+FIRST_HITS = 1 << 14
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedModel:
+    """The model of a run and what had to be said about making it."""
+
+    model: GeneticModel
+    notes: tuple[str, ...]
+
+
+def _alleles_seen(*tables: ChildTable | FamilyTable) -> Mapping[str, set[str]]:
+    seen: dict[str, set[str]] = {}
+    for table in tables:
+        for locus, observed in zip(table.genotypes.loci, table.genotypes.observed, strict=True):
+            seen.setdefault(locus, set()).update(a for g in observed for a in g.alleles)
+    return seen
+
+
+def prepare_model(
+    children: ChildTable,
+    families: FamilyTable,
+    table: FrequencyTable,
+    mutation: MutationScheme,
+    *,
+    theta: float = 0.0,
+    silent: float = 0.0,
+) -> PreparedModel:
+    """Build the model for the loci that children, families and frequencies share.
+
+    Notes name loci without frequencies, alleles that were added, and linked pairs. Raises
+    ModelError if no locus is shared.
+    """
+    shared = [locus for locus in children.genotypes.loci if locus in families.genotypes.loci]
+    usable = [locus for locus in shared if locus in table.loci]
+    notes = [
+        f"{locus} is skipped: {table.name} has no frequencies for it"
+        for locus in shared
+        if locus not in table.loci
+    ]
+    if not usable:
+        raise ModelError(
+            f"children, families and {table.name} share no locus; check the column names or "
+            "choose another frequency table"
+        )
+    model = GeneticModel.build(
+        table,
+        mutation,
+        theta=theta,
+        silent=silent,
+        loci=usable,
+        seen=_alleles_seen(children, families),
+    )
+    for locus, extra in model.added.items():
+        listed = ", ".join(f"{allele} ({value:.2g})" for allele, value in extra.items())
+        notes.append(f"{locus}: alleles not in {table.name} were given a frequency: {listed}")
+    for pair in linked_among(usable):
+        notes.append(
+            f"{pair.first} and {pair.second} are linked; their product is exact only for "
+            "parent and child, and close for other relatives"
+        )
+    notes.extend(table.notes)
+    return PreparedModel(model, tuple(notes))
+
+
+def search(
+    children: ChildTable,
+    families: FamilyTable,
+    model: GeneticModel,
+    *,
+    min_log10_lr: float | None = None,
+    expected_false: float | None = None,
+    threads: int = 2,
+    seed: int = 1,
+    progress: Progress | None = None,
+    notes: Sequence[str] = (),
+) -> SearchRun:
+    """Compare every child with every missing child and return all pairs at or above a threshold.
+
+    The threshold is `min_log10_lr`, or the one at which `expected_false` chance matches are
+    expected in this run. Complete: a pair is left out only if its exact log10 LR is below it.
+    `seed` serves the chance matches alone. Raises ModelError unless exactly one of the two is
+    given.
+    """
+    if (min_log10_lr is None) == (expected_false is None):
+        raise ModelError("give either a smallest log10 LR or a number of expected chance matches")
+    clock = _Clock()
+    columns = np.array([families.genotypes.loci.index(x) for x in model.loci], dtype=np.intp)
+    rows = child_rows(children, model, tuple(model.loci))
+    slots = find_slots(families, model, columns)
+    tables = ParentTables.build(families, model, rows, columns.tolist())
+    builder = TableBuilder(families, model, rows, columns.tolist())
+
+    @cache
+    def plain() -> TableBuilder:
+        strict = _without_mutation(model)
+        plain_rows = child_rows(children, strict, tuple(model.loci))
+        return TableBuilder(families, strict, plain_rows, columns.tolist())
+
+    clock.lap("prepare")
+    findings = check_families(families, slots, builder, plain, columns)
+    clock.lap("check families")
+    scorer = PairScorer(children, families, slots, rows, tables, builder, plain, columns)
+    chance = chance_matches(scorer, model, seed=seed)
+    threshold = (
+        min_log10_lr if min_log10_lr is not None else chance.threshold(expected_false or 0.0)
+    )
+    clock.lap("chance matches")
+    impossible = np.array([f.family for f in findings if f.impossible], dtype=np.int64)
+    work = _Work(scorer, threshold)
+    full, alone = work.run(threads, progress)
+    clock.lap("scan")
+    possible = ~np.isin(slots.family[full.slot], impossible)
+    candidates = rank(full.where(possible), scorer)
+    one_parent = rank(_below_together(alone, full, scorer, threshold), scorer)
+    clock.lap("rank")
+    return SearchRun(
+        children=children,
+        families=families,
+        model=model,
+        min_log10_lr=threshold,
+        candidates=candidates,
+        one_parent=one_parent,
+        findings=findings,
+        chance=chance.beside_found(threshold, full, alone),
+        pairs=len(children) * len(slots),
+        threads=threads,
+        seed=seed,
+        seconds=clock.laps,
+        notes=tuple(notes),
+        version=version("kinward"),
+    )
+
+
+class _Clock:
+    """Wall time by stage."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.laps[stage] = now - self._last
+        self._last = now
+
+
+def _without_mutation(model: GeneticModel) -> GeneticModel:
+    loci = {locus: without_mutation(m) for locus, m in model.loci.items()}
+    return replace(model, loci=loci, mutation="none", theta=0.0, silent=0.0)
+
+
+def _below_together(
+    alone: dict[str, Hits], full: Hits, scorer: PairScorer, threshold: float
+) -> Hits:
+    """Return pairs that one registered parent alone explains, but not both together."""
+    slots = len(scorer.slots)
+    keys = [hits.child * slots + hits.slot for hits in alone.values()]
+    if not keys:
+        return Hits.joined([])
+    key = np.setdiff1d(np.unique(np.concatenate(keys)), full.child * slots + full.slot)
+    child, slot = key // slots, key % slots
+    log10_lr = scorer.full(child, slot)
+    log10_lr = np.where(np.isnan(log10_lr), -np.inf, log10_lr)
+    return Hits(child, slot, log10_lr).where(log10_lr < threshold)
+
+
+class _Work:
+    """All blocks of one search. A block's scan is a pure function of the block and the children."""
+
+    def __init__(self, scorer: PairScorer, threshold: float) -> None:
+        self.scorer = scorer
+        self.threshold = threshold
+        self.rows: ChildRows = scorer.rows
+        self.tables: ParentTables = scorer.tables
+        slots: Slots = scorer.slots
+        both = slots.father_typed & slots.mother_typed
+        everything = np.arange(len(slots), dtype=np.int64)
+        self.two_parents = everything[slots.coded & both]
+        self.father = everything[slots.coded & slots.father_typed & ~both]
+        self.mother = everything[slots.coded & ~slots.father_typed]
+        self.alone = everything[both]
+        self.tabulated = everything[~slots.coded]
+        self.plain_children = np.flatnonzero(~self.rows.composite)
+        self.composite_children = np.flatnonzero(self.rows.composite)
+        self.alleles = np.array(
+            [len(m.frequencies) for m in scorer.builder.models], dtype=np.int64
+        )
+
+    def run(
+        self, threads: int, progress: Progress | None
+    ) -> tuple[Hits, dict[str, Hits]]:
+        """Scan everything; returns pairs with all relatives, and with one parent alone."""
+        jobs = list(self._jobs())
+        found: dict[str, list[Hits]] = {"full": [], "father": [], "mother": []}
+        with ThreadPoolExecutor(max_workers=threads) as pool:
+            waiting: set[Future[tuple[str, Hits]]] = {pool.submit(job) for job in jobs}
+            try:
+                done = 0
+                while waiting:
+                    finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                    for future in finished:
+                        kind, hits = future.result()
+                        found[kind].append(hits)
+                    done += len(finished)
+                    if progress is not None:
+                        progress("comparing", done, len(jobs))
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        return Hits.joined(found["full"]), {
+            side: Hits.joined(found[side]) for side in ("father", "mother")
+        }
+
+    def _jobs(self) -> Iterator[Callable[[], tuple[str, Hits]]]:
+        for block in _blocks(self.tabulated, TABLE_BLOCK):
+            yield lambda block=block: ("full", self._table_block(block))  # type: ignore[misc]
+        if len(self.two_parents):
+            limit = self._limits_two_parents()
+            for block in _blocks(self.two_parents, CODED_BLOCK):
+                yield lambda block=block: ("full", self._two_parent_block(block, limit))  # type: ignore[misc]
+        for side, alone, members in (
+            ("father", False, self.father),
+            ("mother", False, self.mother),
+            ("father", True, self.alone),
+            ("mother", True, self.alone),
+        ):
+            if not len(members):
+                continue
+            table = (
+                self.tables.father_only if side == "father" else self.tables.mother_only
+            )
+            best, limits = self._limits_one_parent(table)
+            for block in _blocks(members, CODED_BLOCK):
+                yield lambda block=block, side=side, alone=alone, table=table, best=best, limits=limits: (  # type: ignore[misc]  # noqa: E501
+                    side if alone else "full",
+                    self._one_parent_block(block, table, best, limits, father=side == "father"),
+                )
+
+    def _limits_one_parent(self, table: OneParentTable) -> tuple[FloatArray, IntArray]:
+        best = exclusion.best_one_parent(
+            table.ratios, table.excluded, table.start, table.codes, self.tables.row_start
+        )
+        limits = exclusion.allowed_exclusions(
+            best, self.rows.rows, self.tables.row_start, self.threshold
+        )
+        return best, limits
+
+    def _limits_two_parents(self) -> tuple[FloatArray, IntArray]:
+        t = self.tables
+        best = exclusion.best_two_parents(
+            t.father, t.mother, t.shown, t.hand_start, t.codes, t.row_start, t.first, t.second,
+            t.scale,
+        )  # fmt: skip
+        limits = exclusion.allowed_exclusions(
+            best, self.rows.rows[self.plain_children], t.row_start, self.threshold
+        )
+        return best, limits
+
+    def _codes(self, block: IntArray, *, father: bool) -> NDArray[np.int16]:
+        slots = self.scorer.slots
+        parent = (slots.father if father else slots.mother)[block]
+        codes = self.scorer.families.genotypes.codes[parent][:, self.scorer.columns]
+        known = (parent >= 0) & ~self.scorer.families.missing[parent]
+        return np.where(known[:, None], codes, np.int16(0))
+
+    def _one_parent_block(
+        self,
+        block: IntArray,
+        table: OneParentTable,
+        best: FloatArray,
+        limits: IntArray,
+        *,
+        father: bool,
+    ) -> Hits:
+        codes = self._codes(block, father=father)
+        rows = self.tables.row_start
+        bits = exclusion.bit_rows_one_parent(
+            codes, table.excluded, table.start, table.codes, rows
+        )
+        return _collect(
+            block,
+            lambda out: exclusion.scan_one_parent(
+                bits, codes, self.rows.rows, limits, rows, best, table.ratios, table.start,
+                table.codes, self.threshold, out,
+            ),
+        )  # fmt: skip
+
+    def _two_parent_block(
+        self, block: IntArray, best_and_limits: tuple[FloatArray, IntArray]
+    ) -> Hits:
+        best, limits = best_and_limits
+        t = self.tables
+        father, mother = self._codes(block, father=True), self._codes(block, father=False)
+        bits = exclusion.bit_rows_two_parents(
+            father, mother, t.shown, t.hand_start, t.codes, self.alleles, t.row_start, t.first,
+            t.second,
+        )  # fmt: skip
+        children = self.rows.rows[self.plain_children]
+        hits = _collect(
+            block,
+            lambda out: exclusion.scan_two_parents(
+                bits, father, mother, children, limits, t.row_start, best, t.father, t.mother,
+                t.hand_start, t.codes, t.first, t.second, t.scale, self.threshold, out,
+            ),
+        )  # fmt: skip
+        hits = Hits(self.plain_children[hits.child], hits.slot, hits.log10_lr)
+        return Hits.joined([hits, *(self._composite(c, block) for c in self.composite_children)])
+
+    def _composite(self, child: int, block: IntArray) -> Hits:
+        """Score a child with a composite row against every slot of a block: no filter."""
+        log10_lr = self.scorer.full(np.full(len(block), child), block)
+        hits = Hits(np.full(len(block), child), block, log10_lr)
+        return hits.where(log10_lr >= self.threshold)
+
+    def _table_block(self, block: IntArray) -> Hits:
+        scorer = self.scorer
+        groups: list[SlotGroup] = group_slots(scorer.families, scorer.slots, block)
+        order = np.concatenate([group.slots for group in groups])
+        rows = self.tables.row_start
+        log_ratios = np.zeros((int(rows[-1]) + 1, len(order)))
+        start = 0
+        for group in groups:
+            span = slice(start, start + len(group.slots))
+            for locus in range(len(scorer.columns)):
+                ratios, _ = scorer.builder.tables(group, locus)
+                with np.errstate(divide="ignore"):
+                    log_ratios[rows[locus] : rows[locus + 1], span] = np.log10(ratios)
+            start = span.stop
+        # An impossible family has no LR at all: it reaches no threshold.
+        np.nan_to_num(log_ratios, copy=False, nan=-np.inf, neginf=-np.inf, posinf=np.inf)
+        steps, scale = quantise(log_ratios)
+        return _collect(
+            order,
+            lambda out: scan_table(
+                steps, scale, log_ratios, self.rows.rows, rows, self.threshold, out
+            ),
+        )
+
+
+def _blocks(members: IntArray, size: int) -> Iterator[IntArray]:
+    for start in range(0, len(members), size):
+        yield members[start : start + size]
+
+
+def _collect(
+    block: IntArray,
+    scan: Callable[[tuple[IntArray, IntArray, FloatArray]], int],
+) -> Hits:
+    """Run a scan, with longer output arrays if the first ones do not hold all it finds."""
+    length = FIRST_HITS
+    while True:
+        out = (np.empty(length, np.int64), np.empty(length, np.int64), np.empty(length))
+        found = int(scan(out))
+        if found <= length:
+            return Hits(out[0][:found].copy(), block[out[1][:found]], out[2][:found].copy())
+        length = found
