@@ -1,0 +1,1 @@
+"""Reports: pedigree drawings, decisions in words, one self-contained page."""
