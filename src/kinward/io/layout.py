@@ -56,16 +56,21 @@ class Layout:
 
 
 @cache
-def _spellings() -> tuple[str, ...]:
-    names = [name for locus in all_loci() for name in (locus.name, *locus.aliases)]
-    return (*names, *sorted(FACTS), *TYPING_COLUMNS)
+def _spellings() -> dict[str, str]:
+    """Canonical names by every spelling, case folded."""
+    names = {
+        spelling.casefold(): locus.name
+        for locus in all_loci()
+        for spelling in (*locus.aliases, locus.name)
+    }
+    return names | {name: name for name in (*sorted(FACTS), *TYPING_COLUMNS)}
 
 
 def _suggestion(name: str, structure: Sequence[str]) -> str:
-    known = {spelling.casefold(): spelling for spelling in (*structure, *_spellings())}
+    known = {**_spellings(), **{word: word for word in structure}}
     near = get_close_matches(name.casefold(), known, n=2, cutoff=0.7)
     if near:
-        words = " or ".join(known[word] for word in near)
+        words = " or ".join(dict.fromkeys(known[word] for word in near))
         return f"did you mean {words}? Otherwise remove the column"
     return "correct the name or remove the column"
 
