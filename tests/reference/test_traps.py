@@ -221,3 +221,8 @@ def test_a_true_child_survives_one_mutation_by_default() -> None:
     result = compare(relatives, profile(vWA="15/16"), kind)
     assert result.exclusions == 1
     assert -4 < (result.log10_lr or 0) < 0
+
+
+def test_a_locus_typed_in_the_child_alone_is_not_compared() -> None:
+    result = compare({"father": profile(vWA="14/15")}, profile(vWA="14/15", FGA="20/21"), model())
+    assert [one.locus for one in result.per_locus] == ["vWA"]
