@@ -38,7 +38,15 @@ from kinward.io.structure import (
 from kinward.model.profile import TypingModel
 from kinward.model.registry import ChildTable, FamilyTable, GenotypeColumns
 
-__all__ = ["Read", "RejectedRow", "Rejects", "read_children", "read_families"]
+__all__ = [
+    "Read",
+    "RejectedRow",
+    "Rejects",
+    "read_children",
+    "read_families",
+    "tabulate_children",
+    "tabulate_families",
+]
 
 _Columns = tuple[tuple[str, ...], tuple[str, ...]]
 _CHILD_COLUMNS: _Columns = (("id", "sex"), ())
@@ -101,7 +109,11 @@ def read_children(path: Path | str) -> Read[ChildTable]:
     is unknown, lacking or there twice. Then, too, every fault is told. Faults of rows are in the
     result.
     """
-    raw = open_table(path)
+    return tabulate_children(open_table(path))
+
+
+def tabulate_children(raw: RawTable) -> Read[ChildTable]:
+    """Do what `read_children` does for a table that is open already."""
     log = FaultLog(raw)
     layout = lay_out(raw, *_CHILD_COLUMNS, log)
     ids = _text(raw, layout.structure.get("id"))
@@ -133,7 +145,11 @@ def read_families(path: Path | str) -> Read[FamilyTable]:
     Families come in the order of their first row. A fault in one row leaves out the whole family.
     Raises InputError as `read_children` does.
     """
-    raw = open_table(path)
+    return tabulate_families(open_table(path))
+
+
+def tabulate_families(raw: RawTable) -> Read[FamilyTable]:
+    """Do what `read_families` does for a table that is open already."""
     log = FaultLog(raw)
     layout = lay_out(raw, *_FAMILY_COLUMNS, log)
     column = {
