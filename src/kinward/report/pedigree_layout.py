@@ -459,7 +459,7 @@ class _Drawing:
         for net in nets:
             y = self._lane_y(net, tops, band)
             number, kind = net.union.number, net.kind
-            doubled = net.union.doubled and kind == "marriage"
+            doubled = net.union.doubled and bool(net.outlet)
             for x, level in net.top:
                 start = self._start(net, x, level, tops, band, marriage_lane)
                 yield Wire(number, kind, ((x, start), (x, y)))

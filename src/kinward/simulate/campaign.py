@@ -41,7 +41,7 @@ _SHARE_OF_GIRLS = 0.8
 _VIETNAM, _CHINA = "vietnam", "china_han_42str"
 _MISSING_RATE = 0.02
 _TRAP_LOG10_LR = 5.0
-_TRAP_DRAWS = 4000
+_TRAP_DRAWS = 20_000
 
 _FOUND_FIRST = ("Guangdong", "Guangxi")
 _FOUND_LATER = (
@@ -172,8 +172,8 @@ def _plant_brother(
 ) -> SimulatedRegistry:
     """Make one child of no registered family the nephew or niece of a registered father.
 
-    Of many simulated brothers the first is taken whose likelihood ratio as father would pass for
-    a match, so that the case is a hard one.
+    Of many simulated pairs the first is taken that would pass for father and child with a single
+    mutation, as a true father may: what chance does to one nephew in some thousands.
     """
     truth, families = registry.truth, registry.families
     child = int(rng.choice(np.flatnonzero(truth.family < 0)))
@@ -181,10 +181,11 @@ def _plant_brother(
     men, children = _brothers_and_children(loci, rng)
     row = _person(families, family, "father")
     typed = (registry.children.genotypes.codes[child] > 0) & (families.genotypes.codes[row] > 0)
-    score = _log10_parent(loci, men, children) @ typed
-    if score.max() < _TRAP_LOG10_LR:
+    passes = _log10_parent(loci, men, children) @ typed >= _TRAP_LOG10_LR
+    passes &= (~_share_an_allele(men, children) & typed).sum(axis=1) == 1
+    if not passes.any():
         raise ModelError("no simulated brother passes for a father; choose another seed")
-    taken = int(np.argmax(score >= _TRAP_LOG10_LR))
+    taken = int(np.argmax(passes))
     families = _retyped_families(families, row, loci, [man[:, [taken]] for man in men])
     own = [pair[:, [taken]] for pair in children]
     columns = _retyped(registry.children.genotypes, child, loci, own)
@@ -229,6 +230,17 @@ def _brothers_and_children(
             np.stack([hand_down(rng, brother, locus.male), hand_down(rng, wife, locus.female)])
         )
     return men, children
+
+
+def _share_an_allele(men: list[AlleleArray], children: list[AlleleArray]) -> NDArray[np.bool_]:
+    """Return whether man and child share an allele, (draws, loci)."""
+    return np.stack(
+        [
+            (man[:, None] == child[None]).any(axis=(0, 1))
+            for man, child in zip(men, children, strict=True)
+        ],
+        axis=1,
+    )
 
 
 def _log10_parent(
