@@ -229,6 +229,17 @@ def test_spreadsheet_cells_are_read_as_text(tmp_path: Path) -> None:
     assert fault.kind == "not-a-spreadsheet"
 
 
+def test_a_wrong_byte_is_found_across_blocks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kinward.io.source._BLOCK", 7)
+    text = "id,sex,notes\n孩子,male,\n子,male,".encode()
+    for broken in (b"\xb0\xa1", "子".encode()[:2]):
+        (fault,) = faults_of(put(tmp_path, text + broken), "children")
+        assert (fault.kind, fault.row) == ("wrong-encoding", 3)
+        assert f"byte {len(text) + 1} " in fault.message
+
+
 def test_missing_file_is_one_fault(tmp_path: Path) -> None:
     (fault,) = faults_of(tmp_path / "none.csv", "children")
     assert fault.kind == "unreadable"

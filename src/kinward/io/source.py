@@ -6,6 +6,7 @@ few or too many fields are set aside, so that the caller reports them with the o
 
 from __future__ import annotations
 
+import codecs
 import csv
 import datetime
 import gzip
@@ -129,6 +130,20 @@ def decode_text(path: Path | str, data: bytes) -> str:
         raise _wrong_encoding(path, data, error.start + offset) from None
 
 
+def _check_utf8(path: Path, data: bytes) -> None:
+    """Raise InputError at the first byte that is not UTF-8, without a second copy of the data."""
+    if data.isascii():
+        return
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    view = memoryview(data)
+    for start in range(0, len(data), _BLOCK):
+        pending = len(decoder.getstate()[0])
+        try:
+            decoder.decode(view[start : start + _BLOCK], final=start + _BLOCK >= len(data))
+        except UnicodeDecodeError as error:
+            raise _wrong_encoding(path, data, start - pending + error.start) from None
+
+
 def open_table(path: Path | str) -> RawTable:
     """Open a `.csv`, `.csv.gz` or `.xlsx` table; raise InputError if it is none of these."""
     path = Path(path)
@@ -152,6 +167,7 @@ def open_table(path: Path | str) -> RawTable:
         )
     if data[:2] in _WIDE_BOMS:
         raise _wrong_encoding(path, data, 0)
+    _check_utf8(path, data)
     return _open_csv(path, data)
 
 
@@ -191,11 +207,7 @@ def _open_csv(path: Path, data: bytes) -> RawTable:
     if not data[start:end].strip():
         raise _empty(path)
     try:
-        header_text = data[start:end].decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise _wrong_encoding(path, data, start + error.start) from None
-    try:
-        header = tuple(name.strip() for name in _split(header_text.rstrip("\r\n")))
+        header = tuple(name.strip() for name in _split(data[start:end].decode().rstrip("\r\n")))
     except csv.Error as error:
         raise _malformed(path, str(error)) from None
     _require_commas(path, header)
@@ -274,7 +286,7 @@ def _parse(
             ),
             parse_options=pacsv.ParseOptions(newlines_in_values=quoted, invalid_row_handler=skip),
             convert_options=pacsv.ConvertOptions(
-                column_types=types, strings_can_be_null=False, null_values=[]
+                column_types=types, strings_can_be_null=False, null_values=[], check_utf8=False
             ),
         )
         return table, skipped
@@ -283,8 +295,7 @@ def _parse(
         table, skipped = run(threads=True)
         if skipped:  # rows are numbered in the serial parser only
             table, skipped = run(threads=False)
-    except (pa.ArrowException, UnicodeDecodeError) as error:
-        decode_text(path, data)
+    except pa.ArrowException as error:
         raise _malformed(path, str(error).partition("\n")[0][:200]) from None
     return table, skipped
 
