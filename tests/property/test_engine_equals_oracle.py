@@ -47,14 +47,14 @@ def relabelled(model: LocusModel, order: list[int]) -> LocusModel:
     )
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=SLOW_IS_FINE)
+@settings(max_examples=150, deadline=None, suppress_health_check=SLOW_IS_FINE)
 @given(cases())
 def test_engine_equals_the_definition(case: Case) -> None:
     expected = brute_force_likelihood(case.genomes, case.by_genome(), case.model)
     assert engine(case) == pytest.approx(expected, rel=1e-10, abs=1e-300)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=SLOW_IS_FINE)
+@settings(max_examples=40, deadline=None, suppress_health_check=SLOW_IS_FINE)
 @given(cases(), st.randoms(use_true_random=False))
 def test_order_of_people_and_of_alleles_is_immaterial(case: Case, random: object) -> None:
     people = list(case.pedigree.people)
@@ -71,7 +71,7 @@ def test_order_of_people_and_of_alleles_is_immaterial(case: Case, random: object
     assert engine(moved) == pytest.approx(engine(case), rel=1e-11, abs=1e-300)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=SLOW_IS_FINE)
+@settings(max_examples=40, deadline=None, suppress_health_check=SLOW_IS_FINE)
 @given(cases())
 def test_lumping_changes_nothing(case: Case) -> None:
     observations = [one for seen in case.evidence.values() for one in seen]
@@ -84,7 +84,7 @@ def test_lumping_changes_nothing(case: Case) -> None:
     assert lumped == pytest.approx(whole, rel=1e-11, abs=1e-300)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=SLOW_IS_FINE)
+@settings(max_examples=40, deadline=None, suppress_health_check=SLOW_IS_FINE)
 @given(cases())
 def test_untyped_spouses_and_their_children_change_nothing(case: Case) -> None:
     parent = case.pedigree.people[0]
@@ -99,7 +99,7 @@ def test_untyped_spouses_and_their_children_change_nothing(case: Case) -> None:
     )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=SLOW_IS_FINE)
+@settings(max_examples=40, deadline=None, suppress_health_check=SLOW_IS_FINE)
 @given(cases())
 def test_probabilities_of_one_persons_genotypes_sum_to_the_rest(case: Case) -> None:
     """Adding every possible result of one more person gives back the likelihood without it."""

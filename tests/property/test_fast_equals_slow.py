@@ -62,7 +62,7 @@ def agree(
         assert fast.log10_lr == pytest.approx(slow.log10_lr, rel=1e-10, abs=1e-10)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=SLOW_IS_FINE)
+@settings(max_examples=60, deadline=None, suppress_health_check=SLOW_IS_FINE)
 @given(st.data())
 def test_any_pedigree(data: st.DataObject) -> None:
     pedigree = data.draw(pedigrees())
@@ -75,7 +75,7 @@ def test_any_pedigree(data: st.DataObject) -> None:
     agree(pedigree, relatives, missing.id, child, model)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=SLOW_IS_FINE)
+@settings(max_examples=60, deadline=None, suppress_health_check=SLOW_IS_FINE)
 @given(st.data())
 def test_parents_only(data: st.DataObject) -> None:
     inbreeding = data.draw(st.sampled_from((0.0, 0.25, 1.0)))

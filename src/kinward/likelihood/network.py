@@ -10,8 +10,8 @@ Founders' two alleles are exchangeable, so the selector of a founder's first mei
 founder with one child then contributes one allele: the other sums to one and is never built.
 
 Under theta founder alleles are tied: `partitions` lists the ways in which they may be copies of
-one another, each a network of its own in which tied alleles are one unknown. An inbred founder's
-two alleles are then one draw or two, which doubles the number of such networks.
+one another. Since their number grows fast, every choice of selectors is then a network of its own,
+a `Descent`, in which only the founder alleles that reach a typed person are drawn.
 """
 
 from __future__ import annotations
@@ -24,10 +24,22 @@ from typing import Literal, NamedTuple
 from kinward.errors import TooLargeError
 from kinward.likelihood.genome import NO_PARENT, Shape
 
-__all__ = ["MAX_TIED_ALLELES", "Factor", "Network", "Variable", "build_network", "partitions"]
+__all__ = [
+    "MAX_DESCENTS",
+    "MAX_TIED_ALLELES",
+    "Descent",
+    "Factor",
+    "Network",
+    "Variable",
+    "build_network",
+    "partitions",
+]
 
 MAX_TIED_ALLELES = 8
 """Exact theta sums over the partitions of at most this many founder alleles: 4,140."""
+
+MAX_DESCENTS = 1024
+"""Exact theta goes through at most this many choices of which alleles were handed on."""
 
 Side = Literal["paternal", "maternal"]
 
@@ -54,17 +66,30 @@ class Factor(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Descent:
+    """Factors that are summed together; all of them but under theta.
+
+    `factors` are positions in the network's; `draws` the variables with a draw from the population
+    behind them; `inbred_pairs` those of them that are one draw with the given probability (theta
+    only); `chance` the probability of the choices of this descent.
+    """
+
+    factors: tuple[int, ...]
+    draws: tuple[Variable, ...]
+    inbred_pairs: tuple[tuple[Variable, Variable, float], ...] = ()
+    chance: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Network:
     """All factors of a shape, before founder alleles are tied.
 
-    `founder_alleles` are the variables with a draw from the population behind them;
-    `inbred_pairs` are those of them that are one draw with the given probability (theta only);
-    `typed_founders` are genomes whose genotype probability is a plain number.
+    The probability is the sum over `descents`; `typed_founders` are genomes whose genotype
+    probability is a plain number.
     """
 
     factors: tuple[Factor, ...]
-    founder_alleles: tuple[Variable, ...]
-    inbred_pairs: tuple[tuple[Variable, Variable, float], ...]
+    descents: tuple[Descent, ...]
     typed_founders: tuple[int, ...]
     target: tuple[Variable, ...]
 
@@ -83,18 +108,16 @@ def _relevant(shape: Shape) -> set[int]:
     return needed
 
 
-class _Builder:
-    """Collects the factors of one shape."""
+class _Family:
+    """Questions about a shape."""
 
-    def __init__(self, shape: Shape, theta: bool) -> None:
+    def __init__(self, shape: Shape) -> None:
         self.shape = shape
-        self.theta = theta
-        self.factors: list[Factor] = []
-        self.founder_alleles: list[Variable] = []
-        self.inbred_pairs: list[tuple[Variable, Variable, float]] = []
-        self.typed_founders: list[int] = []
-        self.first_meiosis_done: set[int] = set()
-        self.used: set[Variable] = set()
+        self.genomes = sorted(_relevant(shape))
+        self.typed_founders = tuple(
+            genome for genome in self.genomes if self.is_founder(genome) and self.is_phased(genome)
+        )
+        self.target = tuple(v for genome in shape.target for v in self.open_variables(genome))
 
     def haploid(self, genome: int) -> bool:
         return self.shape.x_linked and self.shape.male[genome]
@@ -111,65 +134,57 @@ class _Builder:
     def inbred(self, genome: int) -> bool:
         return self.shape.inbreeding[genome] > 0 and not self.haploid(genome)
 
+    def parent(self, genome: int, side: Side) -> int:
+        return (self.shape.father if side == "paternal" else self.shape.mother)[genome]
+
+    def sides(self, genome: int) -> tuple[Side, ...]:
+        return ("maternal",) if self.haploid(genome) else ("paternal", "maternal")
+
     def is_phased(self, genome: int) -> bool:
         return self.shape.status[genome] == "phased" and genome not in self.shape.target
 
+
+class _Builder(_Family):
+    """Collects the factors of one shape, for founder alleles that are drawn independently."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__(shape)
+        self.factors: list[Factor] = []
+        self.draws: list[Variable] = []
+        self.first_meiosis_done: set[int] = set()
+
     def build(self) -> Network:
-        shape = self.shape
-        for genome in sorted(_relevant(shape)):
-            if shape.status[genome] == "open":
+        inbred: set[int] = set()
+        for genome in self.genomes:
+            if self.shape.status[genome] == "open":
                 self.factors.append(Factor("observed", self.open_variables(genome), child=genome))
             if not self.is_founder(genome):
                 self._meioses(genome)
-            elif self.is_phased(genome):
-                self.typed_founders.append(genome)
-            elif self.inbred(genome) and not self.theta:
-                pair = self.open_variables(genome)
-                self.factors.append(Factor("inbred", pair, child=genome))
-                self.used.update(pair)
-        target = tuple(v for genome in shape.target for v in self.open_variables(genome))
-        self.used.update(target)
-        for factor in self.factors:
-            self.used.update(factor.variables)
-        for genome in sorted(_relevant(shape)):
-            if self.is_founder(genome) and not self.is_phased(genome):
-                self._founder_draws(genome)
-        return Network(
-            tuple(self.factors),
-            tuple(self.founder_alleles),
-            tuple(self.inbred_pairs),
-            tuple(self.typed_founders),
-            target,
-        )
-
-    def _founder_draws(self, genome: int) -> None:
-        if self.inbred(genome) and not self.theta:
-            return
-        used = [variable for variable in self.open_variables(genome) if variable in self.used]
-        for variable in used:
-            self._draw(variable)
-        if self.inbred(genome) and len(used) == 2:
-            self.inbred_pairs.append((used[0], used[1], self.shape.inbreeding[genome]))
+            elif self.inbred(genome) and not self.is_phased(genome):
+                self.factors.append(Factor("inbred", self.open_variables(genome), child=genome))
+                inbred.add(genome)
+        used = {variable for factor in self.factors for variable in factor.variables}
+        used.update(self.target)
+        for genome in self.genomes:
+            if self.is_founder(genome) and not self.is_phased(genome) and genome not in inbred:
+                for variable in self.open_variables(genome):
+                    if variable in used:
+                        self._draw(variable)
+        descent = Descent(tuple(range(len(self.factors))), tuple(self.draws))
+        return Network(tuple(self.factors), (descent,), self.typed_founders, self.target)
 
     def _draw(self, variable: Variable) -> None:
-        self.founder_alleles.append(variable)
+        self.draws.append(variable)
         self.factors.append(Factor("base", (variable,)))
 
     def _meioses(self, genome: int) -> None:
-        shape = self.shape
         phased = self.is_phased(genome)
         if phased:
             phase = Variable("phase", genome)
             self.factors.append(Factor("phase", (phase,), child=genome))
-        sides: tuple[tuple[Side, int], ...] = (
-            ("paternal", shape.father[genome]),
-            ("maternal", shape.mother[genome]),
-        )
-        for side, parent in sides:
-            if side == "paternal" and self.haploid(genome):
-                continue
+        for side in self.sides(genome):
             result = Variable("phase", genome) if phased else Variable("allele", genome, side)
-            self._meiosis(parent, genome, side, result)
+            self._meiosis(self.parent(genome, side), genome, side, result)
 
     def _meiosis(self, parent: int, child: int, side: Side, result: Variable) -> None:
         def add(kind: str, *variables: Variable) -> None:
@@ -198,10 +213,124 @@ class _Builder:
             add("hand_second", selector, maternal)
 
 
+class _Meiosis(NamedTuple):
+    """An allele whose origin has yet to be told."""
+
+    child: int
+    side: Side
+    result: Variable
+
+
+class _Trace(NamedTuple):
+    """A descent in the making: what has been decided, and the meioses still to be traced."""
+
+    waiting: tuple[_Meiosis, ...]
+    factors: tuple[Factor, ...]
+    traced: frozenset[Variable]
+    chance: float
+
+
+class _Tracer(_Family):
+    """Lists the descents of one shape, from the typed people back to the founders."""
+
+    def build(self) -> Network:
+        number: dict[Factor, int] = {}
+        descents = []
+        waiting = [self._start()]
+        while waiting:
+            trace = waiting.pop()
+            while trace.waiting and len(options := self._sources(trace)) == 1:
+                trace = self._follow(trace, *options[0])
+            if trace.waiting:
+                waiting += [self._follow(trace, *option) for option in options]
+            else:
+                descents.append(self._finish(trace, number))
+            if len(descents) + len(waiting) > MAX_DESCENTS:
+                raise TooLargeError(
+                    f"theta above 0 in a pedigree of more than {MAX_DESCENTS} ways of descent; "
+                    "set theta to 0 or leave out the relatives that say least"
+                )
+        return Network(tuple(number), tuple(descents), self.typed_founders, self.target)
+
+    def _start(self) -> _Trace:
+        trace = _Trace((), (), frozenset(), 1.0)
+        for genome in self.genomes:
+            status = self.shape.status[genome]
+            factors = trace.factors
+            if status == "open":
+                factors += (Factor("observed", self.open_variables(genome), child=genome),)
+            trace = trace._replace(factors=factors)
+            if self.is_phased(genome):
+                if self.is_founder(genome):
+                    continue
+                phase = Variable("phase", genome)
+                meioses = tuple(_Meiosis(genome, side, phase) for side in self.sides(genome))
+                trace = trace._replace(
+                    factors=(*factors, Factor("phase", (phase,), child=genome)),
+                    waiting=trace.waiting + meioses,
+                )
+            elif status == "open" or genome in self.shape.target:
+                for variable in self.open_variables(genome):
+                    trace = self._need(trace, variable)
+        return trace
+
+    def _need(self, trace: _Trace, variable: Variable) -> _Trace:
+        """Ask for the origin of an allele, once."""
+        if variable in trace.traced:
+            return trace
+        trace = trace._replace(traced=trace.traced | {variable})
+        if self.is_founder(variable.genome):
+            return trace._replace(factors=(*trace.factors, Factor("base", (variable,))))
+        meiosis = _Meiosis(variable.genome, variable.side or "maternal", variable)
+        return trace._replace(waiting=(*trace.waiting, meiosis))
+
+    def _sources(self, trace: _Trace) -> list[tuple[Variable | None, float]]:
+        """Return what the last waiting meiosis may have handed on; None for a known genotype."""
+        child, side, _ = trace.waiting[-1]
+        parent = self.parent(child, side)
+        if parent == NO_PARENT:
+            return [(Variable("allele", -2 - child, side), 1.0)]
+        if self.is_phased(parent):
+            return [(None, 1.0)]
+        variables = self.open_variables(parent)
+        untouched = self.is_founder(parent) and trace.traced.isdisjoint(variables)
+        if len(variables) == 1 or untouched:
+            return [(variables[0], 1.0)]
+        return [(variable, 0.5) for variable in variables]
+
+    def _follow(self, trace: _Trace, source: Variable | None, chance: float) -> _Trace:
+        child, side, result = trace.waiting[-1]
+        parent = self.parent(child, side)
+        trace = trace._replace(waiting=trace.waiting[:-1], chance=trace.chance * chance)
+        if source is None:
+            return trace._replace(
+                factors=(*trace.factors, Factor("hand_typed", (result,), parent, child, side))
+            )
+        if parent == NO_PARENT:
+            base = Factor("base", (source,))
+            copy = Factor("hand_copy", (source, result), parent, child, side)
+            return trace._replace(factors=(*trace.factors, base, copy))
+        handed = Factor("hand_fixed", (source, result), parent, child, side)
+        return self._need(trace._replace(factors=(*trace.factors, handed)), source)
+
+    def _finish(self, trace: _Trace, number: dict[Factor, int]) -> Descent:
+        draws = tuple(factor.variables[0] for factor in trace.factors if factor.kind == "base")
+        pairs = []
+        for genome in self.genomes:
+            both = self.open_variables(genome)
+            if self.inbred(genome) and set(both) <= set(draws):
+                pairs.append((both[0], both[1], self.shape.inbreeding[genome]))
+        factors = tuple(number.setdefault(factor, len(number)) for factor in trace.factors)
+        return Descent(factors, draws, tuple(pairs), trace.chance)
+
+
 @lru_cache(maxsize=4096)
 def build_network(shape: Shape, *, theta: bool) -> Network:
-    """Return the factors of a shape; `theta`: founder alleles may be copies of one another."""
-    return _Builder(shape, theta).build()
+    """Return the factors of a shape; `theta`: founder alleles may be copies of one another.
+
+    Raises TooLargeError if theta has more than MAX_DESCENTS ways of descent to go through.
+    """
+    return _Tracer(shape).build() if theta else _Builder(shape).build()
 
 
 @lru_cache(maxsize=64)
@@ -212,7 +341,7 @@ def partitions(count: int) -> tuple[tuple[int, ...], ...]:
     """
     if count > MAX_TIED_ALLELES:
         raise TooLargeError(
-            f"theta above 0 with {count} untyped contributing founder alleles: the exact sum is "
+            f"theta above 0 with {count} alleles of untyped founders to trace: the exact sum is "
             f"offered up to {MAX_TIED_ALLELES}; set theta to 0 or type a founder of this family"
         )
     return tuple(_partitions(count))

@@ -20,6 +20,7 @@ from kinward.errors import TooLargeError
 from kinward.likelihood.genome import Shape
 from kinward.likelihood.kernel import MAX_DIMENSIONS, STEP_HEAD, STEP_WIDTH
 from kinward.likelihood.network import (
+    Descent,
     Factor,
     Network,
     Variable,
@@ -31,6 +32,9 @@ __all__ = ["Plan", "make_plan"]
 
 MAX_TABLE = 1 << 27
 """Largest intermediate table, in numbers: 1 GiB."""
+
+MAX_PROGRAMS = 10_000
+"""Most eliminations that one plan sums over; some seconds of planning, once per shape."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,7 +93,6 @@ def make_plan(shape: Shape, alleles: int, *, theta: bool, model_laned: bool) -> 
     to tie or a table would pass MAX_TABLE entries.
     """
     network = build_network(shape, theta=theta)
-    drawn = network.founder_alleles
     counted = theta and bool(network.typed_founders)
     domains = {
         variable: _domain(variable, alleles, shape)
@@ -98,8 +101,13 @@ def make_plan(shape: Shape, alleles: int, *, theta: bool, model_laned: bool) -> 
     }
     laned = tuple(_laned(f, model_laned=model_laned, counted=counted) for f in network.factors)
     sizes = tuple(math.prod(domains[v] for v in f.variables) for f in network.factors)
-    ties = list(_ties(network)) if theta else [_Tie({v: i for i, v in enumerate(drawn)}, 1.0)]
-    programs = [_program(network, tie.block, domains) for tie in ties]
+    ties = [tie for descent in network.descents for tie in _ties(descent, theta=theta)]
+    if len(ties) > MAX_PROGRAMS:
+        raise TooLargeError(
+            f"theta above 0 with {len(ties)} ways of descent and of sharing founder alleles: the "
+            f"exact sum is offered up to {MAX_PROGRAMS}; set theta to 0 or type a founder"
+        )
+    programs = [_program(network, tie, domains) for tie in ties]
     steps = [row for program in programs for row in program.steps]
     starts = np.cumsum([0, *(len(program.steps) for program in programs)])
     return Plan(
@@ -119,34 +127,36 @@ def make_plan(shape: Shape, alleles: int, *, theta: bool, model_laned: bool) -> 
 
 @dataclass(frozen=True, slots=True)
 class _Tie:
-    """One way of tying founder alleles: the block of each, and its probability's constants."""
+    """One way of tying a descent's founder alleles: the block of each, and the constants."""
 
+    factors: tuple[int, ...]
     block: Mapping[Variable, int]
     factor: float
     draws: int = 0
     exponent: int = 0
 
 
-def _ties(network: Network) -> Iterator[_Tie]:
+def _ties(descent: Descent, *, theta: bool) -> Iterator[_Tie]:
     """Yield every partition of the draws, for every choice of inbred founders of one draw."""
-    # Refuses too many alleles before anything is enumerated.
-    partitions(len(network.founder_alleles))
-    for single in itertools.product((True, False), repeat=len(network.inbred_pairs)):
-        chance = 1.0
+    if not theta:
+        yield _Tie(descent.factors, {}, descent.chance)
+        return
+    for single in itertools.product((True, False), repeat=len(descent.inbred_pairs)):
+        chance = descent.chance
         copies: dict[Variable, Variable] = {}
-        for one_draw, (first, second, inbreeding) in zip(single, network.inbred_pairs, strict=True):
+        for one_draw, (first, second, inbreeding) in zip(single, descent.inbred_pairs, strict=True):
             chance *= inbreeding if one_draw else 1.0 - inbreeding
             if one_draw:
                 copies[second] = first
         if not chance:
             continue
-        drawn = [variable for variable in network.founder_alleles if variable not in copies]
+        drawn = [variable for variable in descent.draws if variable not in copies]
         for partition in partitions(len(drawn)):
             block = dict(zip(drawn, partition, strict=True))
             block.update({second: block[first] for second, first in copies.items()})
             sizes = Counter(partition).values()
             factor = chance * math.prod(math.factorial(size - 1) for size in sizes)
-            yield _Tie(block, factor, len(drawn), len(drawn) - len(sizes))
+            yield _Tie(descent.factors, block, factor, len(drawn), len(drawn) - len(sizes))
 
 
 @dataclass(slots=True)
@@ -162,20 +172,19 @@ class _Table:
     variables: tuple[Variable, ...]
 
 
-def _program(
-    network: Network, blocks: Mapping[Variable, int], domains: Mapping[Variable, int]
-) -> _Program:
+def _program(network: Network, tie: _Tie, domains: Mapping[Variable, int]) -> _Program:
     """Plan one elimination, founder alleles of one block being one unknown."""
     first_of_block: dict[int, Variable] = {}
-    for variable, block in blocks.items():
+    for variable, block in tie.block.items():
         first_of_block.setdefault(block, variable)
 
     def tied(variable: Variable) -> Variable:
-        return first_of_block[blocks[variable]] if variable in blocks else variable
+        return first_of_block[tie.block[variable]] if variable in tie.block else variable
 
     work = _Elimination(domains, len(network.factors))
     tables = []
-    for buffer, factor in enumerate(network.factors):
+    for buffer in tie.factors:
+        factor = network.factors[buffer]
         variables = tuple(tied(v) for v in factor.variables)
         if factor.kind == "base" and variables != factor.variables:
             continue  # the block's one draw is already there
