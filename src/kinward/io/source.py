@@ -14,6 +14,7 @@ import io
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -61,9 +62,11 @@ class RawTable:
     lines: Callable[[], NDArray[np.int64]]
     ragged: tuple[RaggedRow, ...] = ()
 
-    def cells(self, row: int) -> tuple[str, ...]:
-        """Return one row as text."""
-        return tuple(column[row].as_py() for column in self.columns)
+    def cells(self, rows: Sequence[int]) -> list[tuple[str, ...]]:
+        """Return some rows as text."""
+        wanted = pa.array(rows, pa.int64())
+        texts = [column.take(wanted).to_pylist() for column in self.columns]
+        return list(zip(*texts, strict=True)) if texts else [()] * len(rows)
 
 
 def file_fault(path: Path | str, kind: str, message: str, mend: str) -> InputError:
@@ -219,16 +222,18 @@ def _open_csv(path: Path, data: bytes) -> RawTable:
     columns = tuple(_combine(column) for column in table.columns)
     skipped_records = np.array([number - 1 for number, _ in skipped], dtype=np.int64)
 
-    def lines() -> NDArray[np.int64]:
-        return np.delete(_record_lines(data, end), skipped_records)[: table.num_rows]
+    @cache
+    def every() -> NDArray[np.int64]:
+        return _record_lines(data, end)
 
-    ragged: tuple[RaggedRow, ...] = ()
-    if skipped:
-        every = _record_lines(data, end)
-        ragged = tuple(
-            RaggedRow(int(every[min(number - 1, len(every) - 1)]), _fields(text), len(header))
-            for number, text in skipped
-        )
+    @cache
+    def lines() -> NDArray[np.int64]:
+        return np.delete(every(), skipped_records)[: table.num_rows]
+
+    ragged = tuple(
+        RaggedRow(int(every()[min(number, len(every())) - 1]), _fields(text), len(header))
+        for number, text in skipped
+    )
     return RawTable(str(path), header, columns, table.num_rows, lines, ragged)
 
 
@@ -272,7 +277,7 @@ def _parse(
     }
     quoted = data.find(b'"', offset) >= 0
 
-    def run(threads: bool) -> tuple[pa.Table, list[tuple[int, str]]]:
+    def run(*, threads: bool) -> tuple[pa.Table, list[tuple[int, str]]]:
         skipped: list[tuple[int, str]] = []
 
         def skip(row: pacsv.InvalidRow) -> str:
@@ -286,15 +291,19 @@ def _parse(
             ),
             parse_options=pacsv.ParseOptions(newlines_in_values=quoted, invalid_row_handler=skip),
             convert_options=pacsv.ConvertOptions(
-                column_types=types, strings_can_be_null=False, null_values=[], check_utf8=False
+                column_types=types,
+                strings_can_be_null=False,
+                null_values=[],
+                check_utf8=False,
+                include_columns=names if threads else names[:1],
             ),
         )
         return table, skipped
 
     try:
         table, skipped = run(threads=True)
-        if skipped:  # rows are numbered in the serial parser only
-            table, skipped = run(threads=False)
+        if skipped:  # only the serial parser numbers the rows; one column suffices for that
+            _, skipped = run(threads=False)
     except pa.ArrowException as error:
         raise _malformed(path, str(error).partition("\n")[0][:200]) from None
     return table, skipped

@@ -295,23 +295,23 @@ def _rejects(
     """Pair faults with their rows; `causes` says why a row without fault goes with its family."""
     if not placed:
         return Rejects(raw.header, ())
-    told = {p.position for p in placed if p.position >= 0}
+    told = list(dict.fromkeys(p.position for p in placed if p.position >= 0))
+    others = rows_where(~keep & ~np.isin(np.arange(raw.rows), told))
+    cells = dict(zip([*told, *others], raw.cells([*told, *others]), strict=True))
     ragged = iter(raw.ragged)
-    rows = []
-    for item in placed:
-        cells = raw.cells(item.position) if item.position >= 0 else next(ragged).cells
-        rows.append(RejectedRow(item.fault, cells))
-    others = [row for row in rows_where(~keep) if row not in told]
+    rows = [
+        RejectedRow(p.fault, cells[p.position] if p.position >= 0 else next(ragged).cells)
+        for p in placed
+    ]
     lines = raw.lines() if others else np.empty(0, dtype=np.int64)
     for row in others:
-        cause = causes[row]
         fault = Fault(
             raw.file,
             int(lines[row]),
             None,
             "with-its-family",
-            f"left out with its family because of row {cause.row}",
+            f"left out with its family because of row {causes[row].row}",
             "mend that row",
         )
-        rows.append(RejectedRow(fault, raw.cells(row)))
+        rows.append(RejectedRow(fault, cells[row]))
     return Rejects(raw.header, tuple(rows))
