@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from hypothesis import reject
 from hypothesis import strategies as st
 
+from kinward.errors import ModelError
 from kinward.likelihood.genome import Genomes, Observation
 from kinward.model.locus_model import LocusModel
 from kinward.model.mutation import (
@@ -125,14 +127,18 @@ def locus_models(draw: st.DrawFn, most: int, theta: bool | None = None) -> Locus
     same = draw(st.booleans())
     male = draw(mutation_models(alleles))
     female = male if same else draw(mutation_models(alleles))
-    return LocusModel.build(
-        "test",
-        LocusFrequencies(alleles, frequencies, None),
-        SexMutation(male, female),
-        theta=draw(st.sampled_from((0.03, 0.3))) if with_theta else 0.0,
-        silent=silent,
-        chromosome=chromosome,
-    )
+    theta_value = draw(st.sampled_from((0.03, 0.3))) if with_theta else 0.0
+    try:
+        return LocusModel.build(
+            "test",
+            LocusFrequencies(alleles, frequencies, None),
+            SexMutation(male, female),
+            theta=theta_value,
+            silent=silent,
+            chromosome=chromosome,
+        )
+    except ModelError:  # a proportional rate that these frequencies do not allow
+        reject()
 
 
 TYPINGS = (
