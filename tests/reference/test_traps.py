@@ -223,6 +223,12 @@ def test_a_true_child_survives_one_mutation_by_default() -> None:
     assert -4 < (result.log10_lr or 0) < 0
 
 
-def test_a_locus_typed_in_the_child_alone_is_not_compared() -> None:
-    result = compare({"father": profile(vWA="14/15")}, profile(vWA="14/15", FGA="20/21"), model())
-    assert [one.locus for one in result.per_locus] == ["vWA"]
+def test_a_locus_typed_in_the_child_alone_says_next_to_nothing() -> None:
+    """Without mutation exactly nothing; it does not count as compared."""
+    child = profile(vWA="14/15", FGA="20/21")
+    for mutation, tolerance in (("none", 1e-12), ("equal:0.002", 0.01)):
+        result = compare({"father": profile(vWA="14/15")}, child, model(mutation))
+        by_locus = {one.locus: one for one in result.per_locus}
+        assert by_locus["FGA"].lr == pytest.approx(1.0, rel=tolerance)
+        assert [one.compared for one in result.per_locus] == [True, False]
+        assert result.loci == 1

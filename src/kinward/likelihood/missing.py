@@ -32,13 +32,16 @@ class LocusResult:
 
     `numerator` = P(child, relatives | the child is the missing child), `denominator` = the same
     if it is unrelated; `lr` is their ratio, None if the relatives alone are impossible.
-    `exclusion`: impossible with mutation and silent alleles off.
+    `exclusion`: impossible with mutation and silent alleles off. `compared`: a relative is typed
+    here; otherwise the ratio is 1, or near it where mutation shifts the frequencies (equal,
+    stepwise) from one generation to the next.
     """
 
     locus: str
     numerator: float
     denominator: float
     exclusion: bool
+    compared: bool = True
 
     @property
     def lr(self) -> float | None:
@@ -48,7 +51,7 @@ class LocusResult:
 
 @dataclass(frozen=True, slots=True)
 class MissingPersonResult:
-    """All loci of one pair; loci that are typed in the child and in a relative."""
+    """All loci of one pair that are typed in the child."""
 
     per_locus: tuple[LocusResult, ...]
 
@@ -64,8 +67,8 @@ class MissingPersonResult:
 
     @property
     def loci(self) -> int:
-        """Number of loci compared."""
-        return len(self.per_locus)
+        """Number of loci typed in the child and in a relative."""
+        return sum(result.compared for result in self.per_locus)
 
     @property
     def exclusions(self) -> int:
@@ -97,9 +100,9 @@ def missing_person_lr(
     """Compare a child with one missing child of a family, exactly.
 
     LR = P(child, relatives | child is `missing`) / P(child, relatives | child is unrelated), per
-    locus, over the loci of the model typed in the child and in at least one relative. A profile
-    of `missing` itself comes from a personal item and is compared directly. `others_missing` are
-    left untyped while this one is tested.
+    locus, over the loci of the model typed in the child. A profile of `missing` itself comes from
+    a personal item and is compared directly. `others_missing` are left untyped while this one is
+    tested.
 
     Loci of complete, infallible genotypes are computed together (see `loci`); the others as
     `missing_person_lr_by_locus` does, with which all results agree.
@@ -109,6 +112,7 @@ def missing_person_lr(
     groups: dict[tuple[tuple[int, ...], bool, float], list[int]] = {}
     pairs: dict[int, list[tuple[int, int]]] = {}
     found: dict[int, LocusResult] = {}
+    lonely: set[int] = set()
     for at, locus in enumerate(prepared.names):
         mine = child.genotypes.get(locus)
         if mine is None:
@@ -119,7 +123,7 @@ def missing_person_lr(
             if (genotype := genotypes.get(locus)) is not None
         ]
         if not seen:
-            continue
+            lonely.add(at)
         seen.append((family.target, mine, child.typing))
         phased = family.phased(seen, at, prepared)
         if phased is None:
@@ -137,7 +141,9 @@ def missing_person_lr(
         for done in compare_loci(family.genomes, family.target, group, prepared):
             figures = zip(done.loci, done.numerator, done.denominator, done.exclusion, strict=True)
             for at, numerator, denominator, exclusion in figures:
-                found[at] = LocusResult(prepared.names[at], numerator, denominator, exclusion)
+                found[at] = LocusResult(
+                    prepared.names[at], numerator, denominator, exclusion, at not in lonely
+                )
     return MissingPersonResult(tuple([found[at] for at in sorted(found)]))
 
 
@@ -157,7 +163,6 @@ def missing_person_lr_by_locus(
             family.at_locus(locus_model)
             for locus, locus_model in model.loci.items()
             if locus in child.genotypes
-            and any(locus in genotypes for _, genotypes, _ in family.typed)
         )
     )
 
@@ -240,4 +245,5 @@ class _Family:
             locus_likelihood(genomes, same, locus_model),
             locus_likelihood(apart, other, locus_model),
             locus_likelihood(genomes, same, without_mutation(locus_model)) == 0.0,
+            bool(evidence),
         )

@@ -59,8 +59,8 @@ class KinshipResult:
 
     @property
     def loci(self) -> int:
-        """Number of loci compared."""
-        return len(self.per_locus)
+        """Number of loci typed in the child and in a relative."""
+        return sum(one.compared for one in self.per_locus)
 
 
 def load_model(
@@ -126,17 +126,14 @@ def kinship_lr(
         raise InputError(faults)
     figures = _genetic_model(model, _unlisted(model, [*profiles.values(), mine]))
     result: MissingPersonResult = missing_person_lr(pedigree, profiles, missing, mine, figures)
-    used = {one.locus for one in result.per_locus}
-    for locus in mine.genotypes:
-        if locus not in used:
-            skipped[locus] = "not typed in a relative"
+    compared = [one.locus for one in result.per_locus if one.compared]
     return KinshipResult(
         result.log10_lr,
         result.per_locus,
         result.exclusions,
         figures.added,
         skipped,
-        tuple((pair.first, pair.second) for pair in linked_among(used)),
+        tuple((pair.first, pair.second) for pair in linked_among(compared)),
     )
 
 
