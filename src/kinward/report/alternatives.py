@@ -51,15 +51,15 @@ def _for_parent(
     sex = pedigree.people[pedigree.index[parent]].sex
     role, kin = ("father", "brother") if sex == "male" else ("mother", "sister")
     if parent in typed:
-        words = f"the {role} is a {kin} of {parent}"
+        words = f"the true {role} is a {kin} of the registered {role}"
         yield CloseAlternative(words, parent, _sibling_as_parent(pedigree, missing, parent))
         return
     if pedigree.people[pedigree.index[parent]].father is not None:
-        words = f"the {role} is a {kin} of {parent} (who gave no sample)"
+        words = f"the true {role} is a {kin} of the recorded {role}"
         yield CloseAlternative(words, parent, _sibling_as_parent(pedigree, missing, parent))
     children = [p for p in pedigree.people if parent in (p.father, p.mother)]
     if len(children) > 1:
-        words = f"the {role} is not {parent} but somebody unrelated (half-siblings)"
+        words = f"the true {role} is somebody else, so that siblings are half-siblings"
         yield CloseAlternative(words, parent, _stranger_as_parent(pedigree, missing, parent))
 
 

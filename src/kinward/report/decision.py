@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinward.errors import TooLargeError
-from kinward.likelihood.missing import MissingPersonResult, missing_person_lr
+from kinward.likelihood.missing import missing_person_lr
+from kinward.likelihood.story import PairStory, pair_story
 from kinward.model.pedigree import Pedigree
 from kinward.model.profile import PERFECT_TYPING, Profile
 from kinward.model.registry import Family
@@ -39,6 +40,10 @@ __all__ = [
 ]
 
 Verdict = Literal["found", "undecided", "not found"]
+_CONFIRM = (
+    "Have a second laboratory type the child and a relative again before anybody acts on this."
+)
+_EQUAL = 0.3  # log10: explanations closer than twofold are called equal
 Progress = Callable[[int, int], None]
 
 
@@ -77,12 +82,16 @@ class AlternativeResult:
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """One pair computed again, locus by locus, with its close-relative alternatives."""
+    """One pair computed again, locus by locus, with its close-relative alternatives.
+
+    `slot` is the row of the missing child in the family table.
+    """
 
     family: Family
+    slot: int
     missing: str
     profile: Profile
-    story: MissingPersonResult
+    story: PairStory
     alternatives: tuple[AlternativeResult, ...]
 
 
@@ -160,38 +169,37 @@ def child_profile(run: SearchRun, child: int) -> Profile:
     return run.children.genotypes.profile(child, typing)
 
 
-def examine(run: SearchRun, child: int, family: int, slot: int) -> Examination:
+def examine(
+    run: SearchRun, child: int, family: int, slot: int, *, leave_out: str = ""
+) -> Examination:
     """Compute one pair again with all its close-relative alternatives.
 
-    `slot` is the row of the missing child in the family table.
+    `slot` is the row of the missing child in the family table; `leave_out` names a relative whose
+    sample does not enter the alternatives.
     """
     home = run.families.family(family)
     missing = str(run.families.person_ids[slot])
-    others = tuple(one for one in home.missing if one != missing)
     profile = child_profile(run, child)
-    model = run.model
+    story = pair_story(home, missing, profile, run.model)
+    used = {
+        person: seen
+        for person, seen in home.profiles.items()
+        if person != leave_out and (person == missing or person not in home.missing)
+    }
 
-    def compare(pedigree: Pedigree) -> MissingPersonResult:
-        return missing_person_lr(
-            pedigree,
-            home.profiles,
-            missing,
-            profile,
-            model,
-            others_missing=others,
-        )
+    def log10_lr(pedigree: Pedigree) -> float | None:
+        return missing_person_lr(pedigree, used, missing, profile, run.model).log10_lr
 
-    story = compare(home.pedigree)
-    typed = set(home.profiles) - set(others)
+    claim = log10_lr(home.pedigree) if leave_out else story.result.log10_lr
     results = []
-    for alternative in close_alternatives(home.pedigree, missing, typed):
+    for alternative in close_alternatives(home.pedigree, missing, set(used) - {missing}):
         margin: float | None
         try:
-            margin = _margin(story.log10_lr, compare(alternative.pedigree).log10_lr)
+            margin = _margin(claim, log10_lr(alternative.pedigree))
         except TooLargeError:
             margin = None
         results.append(AlternativeResult(alternative.words, alternative.parent, margin))
-    return Examination(home, missing, profile, story, tuple(results))
+    return Examination(home, slot, missing, profile, story, tuple(results))
 
 
 def _margin(claim: float | None, other: float | None) -> float | None:
@@ -273,7 +281,7 @@ def _decide_child(
             next_step="Examine the best candidate with `kinward explain`.",
         )
     if on_one_parent:
-        return _one_parent(run, base, int(np.argmax(weight.one_parent)))
+        return _one_parent(run, rule, base, int(np.argmax(weight.one_parent)))
     return _examined(run, rule, base)
 
 
@@ -299,22 +307,24 @@ def _not_found(run: SearchRun, base: Decision) -> Decision:
     )
 
 
-def _one_parent(run: SearchRun, base: Decision, which: int) -> Decision:
+def _one_parent(run: SearchRun, rule: DecisionRule, base: Decision, which: int) -> Decision:
     """Tell the story of a pair in which one registered parent fits and the other does not."""
     table, row = run.one_parent, base.one_parent[which]
     alone, fits = _alone(table, row)
     other = "mother" if fits == "father" else "father"
     family, slot = int(table.family[row]), int(table.slot[row])
-    examination = examine(run, base.child, family, slot)
-    excluded = examination.story.exclusions
+    home = run.families.pedigree(family)
+    person = home.people[home.index[str(run.families.person_ids[slot])]]
+    left_out = person.mother if fits == "father" else person.father
+    examination = examine(run, base.child, family, slot, leave_out=left_out or "")
+    result = examination.story.result
     reasons = [
         f"With the {fits} alone the DNA is {ratio_words(alone)} times more likely if the child is "
         f"this missing child than if it is unrelated.",
-        f"With both registered parents it does not fit at {excluded} of "
-        f"{examination.story.loci} loci: the registered {other} may not be the biological one.",
-        "A close relative of the "
-        + fits
-        + " could fit as well; so could a chance match, since many single parents were compared.",
+        f"With both registered parents it does not fit at {result.exclusions} of {result.loci} "
+        f"loci: the registered {other} may not be the biological one.",
+        *(_against(alternative, rule)[1] for alternative in examination.alternatives),
+        f"Many single {fits}s were compared, so that a chance match is possible as well.",
     ]
     step = (
         f"Speak with the {fits} in confidence before anybody else is told; then type more loci in "
@@ -360,7 +370,8 @@ def _examined(run: SearchRun, rule: DecisionRule, base: Decision) -> Decision:
     )
     for alternative in examination.alternatives:
         weigh(*_against(alternative, rule))
-    if bool(table.sex_conflict[row]):
+    sex_conflict = bool(table.sex_conflict[row])
+    if sex_conflict:
         open_points.append("The child's sex differs from that recorded for the missing child.")
     good += _remarks(run, base, row, examination)
     verdict: Verdict = "undecided" if open_points else "found"
@@ -369,7 +380,7 @@ def _examined(run: SearchRun, rule: DecisionRule, base: Decision) -> Decision:
         verdict=verdict,
         headline=_headline(verdict),
         reasons=(*open_points, *good),
-        next_step=_next_step(examination, bool(table.sex_conflict[row]), verdict),
+        next_step=_CONFIRM if verdict == "found" else _next_step(examination, sex_conflict),
         examination=examination,
     )
 
@@ -389,29 +400,22 @@ def _best_row(run: SearchRun, base: Decision) -> int:
 
 
 def _against(alternative: AlternativeResult, rule: DecisionRule) -> tuple[bool, str]:
-    margin = alternative.margin
+    margin, claim = alternative.margin, f"If instead {alternative.words}, the DNA is"
     if margin is None:
         return False, f"Whether {alternative.words} could not be computed exactly."
     if margin >= rule.close_relative:
-        return True, (
-            f"That {alternative.words} instead explains the DNA {ratio_words(margin)} times less "
-            "well."
-        )
-    if margin > 0.005:
-        return False, (
-            f"That {alternative.words} instead is not refuted: it explains the DNA only "
-            f"{ratio_words(margin)} times less well."
-        )
-    return False, (
-        f"That {alternative.words} instead explains the DNA as well: the relatives typed cannot "
-        "tell the two apart."
-    )
+        return True, f"{claim} {ratio_words(margin)} times less likely."
+    if margin > _EQUAL:
+        return False, f"{claim} only {ratio_words(margin)} times less likely: not refuted."
+    if margin < -_EQUAL:
+        return False, f"{claim} {ratio_words(-margin)} times more likely."
+    return False, f"{claim} about as likely: the samples cannot tell the two apart."
 
 
 def _remarks(run: SearchRun, base: Decision, row: int, examination: Examination) -> list[str]:
     remarks = []
     story = examination.story
-    mutated = [one.locus for one in story.per_locus if one.exclusion and one.lr]
+    mutated = [one.locus for one in story.result.per_locus if one.exclusion and one.lr]
     if mutated:
         remarks.append(
             f"At {', '.join(mutated)} the alleles fit only with a mutation, which the figure takes "
@@ -434,33 +438,41 @@ def _remarks(run: SearchRun, base: Decision, row: int, examination: Examination)
     return remarks
 
 
-def _next_step(examination: Examination, sex_conflict: bool, verdict: Verdict) -> str:
+def _next_step(examination: Examination, sex_conflict: bool) -> str:
     """Name the sample or typing that would resolve an open case."""
-    if verdict == "found":
-        return (
-            "Have a second laboratory type the child and a relative again before anybody acts on "
-            "this."
-        )
+    sentences = [_sample_to_take(examination)]
     if sex_conflict:
-        return "Type amelogenin of the child again and check the family's record of the sex."
-    person = examination.family.pedigree.people[
-        examination.family.pedigree.index[examination.missing]
-    ]
-    parents = [parent for parent in (person.father, person.mother) if parent is not None]
-    sampled = [parent for parent in parents if parent in examination.family.profiles]
+        sentences.append("Type amelogenin of the child again and check the family's record of sex.")
+    return " ".join(sentences)
+
+
+def _sample_to_take(examination: Examination) -> str:
+    pedigree = examination.family.pedigree
+    child = pedigree.people[pedigree.index[examination.missing]]
+    parents = {"father": child.father, "mother": child.mother}
+    sampled = [role for role, name in parents.items() if name in examination.family.profiles]
     if len(sampled) == 1:
-        other = next(parent for parent in parents if parent != sampled[0])
+        role = sampled[0]
+        other = "mother" if role == "father" else "father"
         return (
-            f"Take a sample from {other}, the other parent; if that is impossible, type more loci "
-            f"in the child and {sampled[0]}, or sample {sampled[0]}'s parents."
+            f"Take a sample from {_who(other, parents[other])}; if that is impossible, type more "
+            f"loci in the child and {_who(role, parents[role])}, or sample the {role}'s parents."
         )
     if not sampled:
+        names = " or ".join(_who(role, name) for role, name in parents.items())
         return (
-            f"Take a sample from {' or '.join(parents)}; if that is impossible, from further full "
-            "siblings of the child or from grandparents."
+            f"Take a sample from {names}; if that is impossible, from further full siblings of the "
+            "child or from grandparents."
         )
-    kin = " or ".join(f"{parent}'s brothers and sisters" for parent in sampled)
-    return f"Type more loci in the child and both parents, or take samples from {kin}."
+    return (
+        "Type more loci in the child and both parents, or take samples from the brothers and "
+        "sisters of the parent in question."
+    )
+
+
+def _who(role: str, name: str | None) -> str:
+    """Name a parent by role, and by id where that says more."""
+    return f"the {role}" if name is None or name == role else f"the {role} ({name})"
 
 
 def _once_each(run: SearchRun, decisions: Sequence[Decision]) -> tuple[Decision, ...]:

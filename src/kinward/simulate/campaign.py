@@ -193,6 +193,9 @@ def _plant_brother(
     relationship[child] = BROTHER
     family_of, kind = truth.family.copy(), truth.kind.copy()
     family_of[child], kind[child] = family, "father"
+    sex = families.sex.copy()
+    sex[_person(families, family, "child")] = registry.children.sex[child]
+    families = replace(families, sex=sex)
     return SimulatedRegistry(
         replace(registry.children, genotypes=columns),
         families,
@@ -321,8 +324,10 @@ def _families_with_facts(
     slots = np.flatnonzero(families.missing)
     birth = np.datetime64("2011-07-01") - rng.integers(30, 3650, len(slots))
     taken = np.minimum(birth + rng.integers(3, 720, len(slots)), np.datetime64("2011-07-10"))
-    home = truth.slot >= 0
-    at = np.searchsorted(slots, truth.slot[home])
+    # The planted brother's family, too, misses an infant of that age.
+    home = truth.family >= 0
+    own = np.where(truth.slot >= 0, truth.slot, families.first[truth.family] + 2)
+    at = np.searchsorted(slots, own[home])
     birth[at] = born[home]
     taken[at] = born[home] + rng.integers(2, days[home] - 2)
     place = np.empty(len(slots), dtype=np.object_)
