@@ -87,6 +87,7 @@ def _run(args: argparse.Namespace) -> int:
         Path(args.rejects) if args.rejects else None,
         Path(args.report) if args.report else None,
     )
+    paths.check()
     with Progress(quiet=args.quiet) as progress:
         inputs = read_inputs(args.children, args.families)
         if paths.rejects is None:

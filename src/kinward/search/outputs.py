@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from kinward.io.atomic import atomic_write
 from kinward.io.results import ResultWriter
+from kinward.io.source import file_fault
 from kinward.io.tables import Rejects
 from kinward.io.write import write_rejects
 from kinward.model.mutation import MutationScheme
@@ -50,6 +51,15 @@ class RunPaths:
     def record(self) -> Path:
         """Where parameters, model and digests are written."""
         return self.results.with_name(f"{self.results.stem}.run.json")
+
+    def check(self) -> None:
+        """Raise InputError now, not after the search, where nothing could be written."""
+        ResultWriter(self.results, ALONE)  # opens nothing yet, but knows the formats
+        for path in (self.results, self.rejects, self.report):
+            if path is not None and not path.absolute().parent.is_dir():
+                raise file_fault(
+                    path, "unwritable", "there is no such folder", "make it, or name another"
+                )
 
 
 def publish(
