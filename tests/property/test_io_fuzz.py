@@ -86,7 +86,7 @@ READERS: list[tuple[str, bytes, Callable[[Path], object]]] = [
     ("k.fam", FAM, read_fam),
 ]
 FUZZ = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 PIECES = st.sampled_from(
     [

@@ -132,6 +132,14 @@ def test_rows_are_those_an_editor_shows(tmp_path: Path) -> None:
     assert list(read.table.facts["notes"]) == ["one\ntwo\r\nthree"]
 
 
+def test_rows_are_right_after_a_stray_quotation_mark(tmp_path: Path) -> None:
+    text = 'id,sex,notes\nA,male,5" tall\n\nB,boy,"two\nlines"\nC\nD,girl,\n'
+    read = read_children(put(tmp_path, text))
+    assert [(f.kind, f.row) for f in read.faults] == [
+        ("bad-sex", 4), ("ragged-row", 6), ("bad-sex", 7),
+    ]  # fmt: skip
+
+
 def test_three_alleles_only_empty_the_genotype(tmp_path: Path) -> None:
     read = read_children(put(tmp_path, CHILD + "C,male,6/7/9,14/15,\nD,male,6/x,,\n"))
     assert list(read.table.ids) == ["C"]

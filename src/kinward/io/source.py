@@ -11,6 +11,7 @@ import csv
 import datetime
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ _BOM = b"\xef\xbb\xbf"
 _WIDE_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _GZIP = b"\x1f\x8b"
 _ZIP = b"PK\x03\x04"
+_FIELD = rb'(?:"(?:[^"]++|"")*+"?+[^,\r\n]*+|[^,\r\n]*+)'
+_RECORD = re.compile(_FIELD + rb"(?:," + _FIELD + rb")*+(?:\r\n|\n|\r|\Z)")
 _PLAIN = frozenset({"family", "id", "father", "mother"})
 """Columns with many distinct values: kept as plain text, not as a dictionary."""
 
@@ -224,7 +227,7 @@ def _open_csv(path: Path, data: bytes) -> RawTable:
 
     @cache
     def every() -> NDArray[np.int64]:
-        return _record_lines(data, end)
+        return _record_lines(data, end, table.num_rows + len(skipped))
 
     @cache
     def lines() -> NDArray[np.int64]:
@@ -318,8 +321,36 @@ def _combine(column: pa.ChunkedArray) -> pa.Array:
     return combined
 
 
-def _record_lines(data: bytes, offset: int) -> NDArray[np.int64]:
+def _record_lines(data: bytes, offset: int, records: int) -> NDArray[np.int64]:
     """Line number at which each record below the header starts; blank lines are passed over."""
+    lines = _lines_by_parity(data, offset)
+    if len(lines) != records:  # quotation marks inside a field mislead the count of them
+        lines = _lines_by_field(data, offset)
+    if len(lines) >= records:
+        return lines
+    # A broken quotation that even the fields do not explain: the last line known stands for it.
+    return np.pad(lines, (0, records - len(lines)), mode="edge" if len(lines) else "constant")
+
+
+def _first_line(data: bytes, offset: int) -> int:
+    head = data[:offset]
+    return head.count(b"\n") + head.count(b"\r") - head.count(b"\r\n") + 1
+
+
+def _lines_by_field(data: bytes, offset: int) -> NDArray[np.int64]:
+    """Walk over the fields: exact, but slow."""
+    lines = []
+    line = _first_line(data, offset)
+    for match in _RECORD.finditer(data, offset):
+        record = match[0]
+        if record.strip(b"\r\n"):
+            lines.append(line)
+        line += record.count(b"\n") + record.count(b"\r") - record.count(b"\r\n")
+    return np.array(lines, dtype=np.int64)
+
+
+def _lines_by_parity(data: bytes, offset: int) -> NDArray[np.int64]:
+    """Take every line break after an even number of quotation marks for the end of a record."""
     raw = np.frombuffer(data, dtype=np.uint8)[offset:]
     newline = raw == 10
     lone = raw == 13
@@ -328,10 +359,8 @@ def _record_lines(data: bytes, offset: int) -> NDArray[np.int64]:
         lone[-1] = False
     ends = np.flatnonzero(newline | lone)
     quotes = np.flatnonzero(raw == 34)
-    before = data[:offset]
-    first_line = before.count(b"\n") + before.count(b"\r") - before.count(b"\r\n") + 1
     starts = np.concatenate(([0], ends + 1)).astype(np.int64)
-    numbers = first_line + np.arange(len(starts), dtype=np.int64)
+    numbers = _first_line(data, offset) + np.arange(len(starts), dtype=np.int64)
     stops = np.append(ends, len(raw))
     filled = stops > starts
     # A line that holds nothing but a carriage return is blank, too.
