@@ -59,7 +59,7 @@ def test_facts_of_planted_families_do_not_contradict_the_find(campaign):
     for child, slot in enumerate(registry.truth.slot):
         if slot < 0:
             continue
-        born, taken = (np.datetime64(facts[name][slot]) for name in ("birth_date", "taken_date"))
+        born, taken = (np.datetime64(facts[name][slot]) for name in ("birth_date", "missing_date"))
         found = np.datetime64(registry.children.facts["found_date"][child])
         assert born < taken < found
         assert registry.children.sex[child] == registry.families.sex[slot]

@@ -335,7 +335,11 @@ def _families_with_facts(
         these = families.population[slots] == population
         place[these] = rng.choice(np.array(names, dtype=np.object_), int(these.sum()))
     facts = {}
-    for name, values in (("birth_date", birth), ("taken_date", taken), ("last_seen_place", place)):
+    for name, values in (
+        ("birth_date", birth),
+        ("missing_date", taken),
+        ("last_seen_place", place),
+    ):
         column = np.full(len(families.missing), "", dtype=np.object_)
         column[slots] = values.astype(str).astype(np.object_)
         facts[name] = column
