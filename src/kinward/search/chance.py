@@ -109,9 +109,7 @@ def _every_genotype(model: GeneticModel) -> ChildTable:
     observed = []
     for locus_model in model.loci.values():
         visible = locus_model.alleles[: len(locus_model.alleles) - int(locus_model.has_silent)]
-        observed.append(
-            tuple(Genotype((a, b)) for i, a in enumerate(visible) for b in visible[i:])
-        )
+        observed.append(tuple(Genotype((a, b)) for i, a in enumerate(visible) for b in visible[i:]))
     longest = max(len(found) for found in observed)
     codes = np.zeros((longest, len(observed)), dtype=np.int16)
     for column, found in enumerate(observed):
@@ -143,9 +141,7 @@ def chance_matches(scorer: PairScorer, model: GeneticModel, *, seed: int) -> Cha
     for label, members in slot_labels(scorer.families, scorer.slots, scorer.columns).items():
         sampled = random.permutation(members)[:SLOTS_PER_CLASS]
         ratios = _all_ratios(predicted, sampled)
-        samples.append(
-            _ClassSample(label, "", members, _draw(ratios, rows, typed, random))
-        )
+        samples.append(_ClassSample(label, "", members, _draw(ratios, rows, typed, random)))
         both = scorer.slots.father_typed[sampled] & scorer.slots.mother_typed[sampled]
         if both.all():
             for side in ("father", "mother"):
@@ -171,9 +167,7 @@ def _all_ratios(predicted: PairScorer, sampled: IntArray) -> list[FloatArray]:
     return result
 
 
-def _alone_ratios(
-    predicted: PairScorer, sampled: IntArray, *, father: bool
-) -> list[FloatArray]:
+def _alone_ratios(predicted: PairScorer, sampled: IntArray, *, father: bool) -> list[FloatArray]:
     return [
         predicted.alone_table(locus, sampled, father=father)
         for locus in range(len(predicted.columns))

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 
 import numpy as np
@@ -207,6 +207,15 @@ def _below_together(
     return Hits(child, slot, log10_lr).where(log10_lr < threshold)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _OneParentFilter:
+    """What the scan of one-parent slots discards pairs by; see `exclusion`."""
+
+    limits: IntArray
+    steps: NDArray[np.int8]
+    scale: float
+
+
 class _Work:
     """All blocks of one search. A block's scan is a pure function of the block and the children."""
 
@@ -225,13 +234,9 @@ class _Work:
         self.tabulated = everything[~slots.coded]
         self.plain_children = np.flatnonzero(~self.rows.composite)
         self.composite_children = np.flatnonzero(self.rows.composite)
-        self.alleles = np.array(
-            [len(m.frequencies) for m in scorer.builder.models], dtype=np.int64
-        )
+        self.alleles = np.array([len(m.frequencies) for m in scorer.builder.models], dtype=np.int64)
 
-    def run(
-        self, threads: int, progress: Progress | None
-    ) -> tuple[Hits, dict[str, Hits]]:
+    def run(self, threads: int, progress: Progress | None) -> tuple[Hits, dict[str, Hits]]:
         """Scan everything; returns pairs with all relatives, and with one parent alone."""
         jobs = list(self._jobs())
         found: dict[str, list[Hits]] = {"full": [], "father": [], "mother": []}
@@ -256,11 +261,11 @@ class _Work:
 
     def _jobs(self) -> Iterator[Callable[[], tuple[str, Hits]]]:
         for block in _blocks(self.tabulated, TABLE_BLOCK):
-            yield lambda block=block: ("full", self._table_block(block))  # type: ignore[misc]
+            yield partial(_labelled, "full", partial(self._table_block, block))
         if len(self.two_parents):
             limit = self._limits_two_parents()
             for block in _blocks(self.two_parents, CODED_BLOCK):
-                yield lambda block=block: ("full", self._two_parent_block(block, limit))  # type: ignore[misc]
+                yield partial(_labelled, "full", partial(self._two_parent_block, block, limit))
         for side, alone, members in (
             ("father", False, self.father),
             ("mother", False, self.mother),
@@ -269,24 +274,25 @@ class _Work:
         ):
             if not len(members):
                 continue
-            table = (
-                self.tables.father_only if side == "father" else self.tables.mother_only
-            )
-            best, limits = self._limits_one_parent(table)
+            table = self.tables.father_only if side == "father" else self.tables.mother_only
+            filter_ = self._one_parent_filter(table)
             for block in _blocks(members, CODED_BLOCK):
-                yield lambda block=block, side=side, alone=alone, table=table, best=best, limits=limits: (  # type: ignore[misc]  # noqa: E501
-                    side if alone else "full",
-                    self._one_parent_block(block, table, best, limits, father=side == "father"),
+                scan = partial(
+                    self._one_parent_block, block, table, filter_, father=side == "father"
                 )
+                yield partial(_labelled, side if alone else "full", scan)
 
-    def _limits_one_parent(self, table: OneParentTable) -> tuple[FloatArray, IntArray]:
+    def _one_parent_filter(self, table: OneParentTable) -> _OneParentFilter:
         best = exclusion.best_one_parent(
             table.ratios, table.excluded, table.start, table.codes, self.tables.row_start
         )
         limits = exclusion.allowed_exclusions(
             best, self.rows.rows, self.tables.row_start, self.threshold
         )
-        return best, limits
+        with np.errstate(divide="ignore"):
+            steps, scale = quantise(np.log10(table.ratios))
+        steps = np.concatenate([steps, np.zeros(int(table.codes.max()), dtype=np.int8)])
+        return _OneParentFilter(limits, steps, scale)
 
     def _limits_two_parents(self) -> tuple[FloatArray, IntArray]:
         t = self.tables
@@ -300,31 +306,30 @@ class _Work:
         return best, limits
 
     def _codes(self, block: IntArray, *, father: bool) -> NDArray[np.int16]:
+        """Return the genotype codes of the registered parent, (loci, slots)."""
         slots = self.scorer.slots
         parent = (slots.father if father else slots.mother)[block]
         codes = self.scorer.families.genotypes.codes[parent][:, self.scorer.columns]
         known = (parent >= 0) & ~self.scorer.families.missing[parent]
-        return np.where(known[:, None], codes, np.int16(0))
+        return np.ascontiguousarray(np.where(known[:, None], codes, np.int16(0)).T)
 
     def _one_parent_block(
         self,
         block: IntArray,
         table: OneParentTable,
-        best: FloatArray,
-        limits: IntArray,
+        filter_: _OneParentFilter,
         *,
         father: bool,
     ) -> Hits:
         codes = self._codes(block, father=father)
+        by_slot = np.ascontiguousarray(codes.T).astype(np.uint16)
         rows = self.tables.row_start
-        bits = exclusion.bit_rows_one_parent(
-            codes, table.excluded, table.start, table.codes, rows
-        )
+        bits = exclusion.bit_rows_one_parent(codes, table.excluded, table.start, table.codes, rows)
         return _collect(
             block,
             lambda out: exclusion.scan_one_parent(
-                bits, codes, self.rows.rows, limits, rows, best, table.ratios, table.start,
-                table.codes, self.threshold, out,
+                bits, by_slot, self.rows.rows, filter_.limits, rows, table.ratios, filter_.steps,
+                filter_.scale, table.start, table.codes, self.threshold, out,
             ),
         )  # fmt: skip
 
@@ -378,6 +383,10 @@ class _Work:
                 steps, scale, log_ratios, self.rows.rows, rows, self.threshold, out
             ),
         )
+
+
+def _labelled(kind: str, scan: Callable[[], Hits]) -> tuple[str, Hits]:
+    return kind, scan()
 
 
 def _blocks(members: IntArray, size: int) -> Iterator[IntArray]:

@@ -31,6 +31,8 @@ PLANES = 7
 """Bit planes of a count: up to 127 loci."""
 GROUP = 7
 """Rows that one carry-save step adds up."""
+NARROW = 28
+"""Rows whose count fits into five planes."""
 
 _DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
 _BIT_OF = np.zeros(64, dtype=np.int64)
@@ -103,22 +105,37 @@ def allowed_exclusions(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _code_bits(codes_of_slots, size):  # type: ignore[no-untyped-def]
+    """Return, per code of one locus, one bit per slot that has it, and which codes occur."""
+    slots = len(codes_of_slots)
+    bits = np.zeros((size, (slots + 63) // 64), dtype=np.uint64)
+    present = np.zeros(size, dtype=np.bool_)
+    for slot in range(slots):
+        code = codes_of_slots[slot]
+        bits[code, slot >> 6] |= np.uint64(1) << np.uint64(slot & 63)
+        present[code] = True
+    return bits, present
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _allele_bits(codes_of_slots, shown, hand_start, codes, alleles):  # type: ignore[no-untyped-def]
-    """Return, per locus and allele, one bit per slot: the parent may carry it."""
-    slots, loci = codes_of_slots.shape
+    """Return, per locus and allele, one bit per slot: the parent may carry it.
+
+    `codes_of_slots` (loci, slots).
+    """
+    loci, slots = codes_of_slots.shape
     words = (slots + 63) // 64
-    total = 0
-    for locus in range(loci):
-        total += alleles[locus]
-    bits = np.zeros((total, words), dtype=np.uint64)
+    bits = np.zeros((alleles.sum(), words), dtype=np.uint64)
     at = 0
     for locus in range(loci):
         size = codes[locus]
+        members, present = _code_bits(codes_of_slots[locus], size)
         for allele in range(alleles[locus]):
             base = hand_start[locus] + allele * size
-            for slot in range(slots):
-                if shown[base + codes_of_slots[slot, locus]]:
-                    bits[at, slot >> 6] |= np.uint64(1) << np.uint64(slot & 63)
+            for code in range(size):
+                if present[code] and shown[base + code]:
+                    for w in range(words):
+                        bits[at, w] |= members[code, w]
             at += 1
     return bits
 
@@ -127,7 +144,10 @@ def _allele_bits(codes_of_slots, shown, hand_start, codes, alleles):  # type: ig
 def bit_rows_two_parents(  # type: ignore[no-untyped-def]
     father_codes, mother_codes, shown, hand_start, codes, alleles, rows, first, second
 ):
-    """Return the exclusion bits of a block, (flat rows + 1, words); the last row is empty."""
+    """Return the exclusion bits of a block, (flat rows + 1, words); the last row is empty.
+
+    `father_codes` and `mother_codes` (loci, slots).
+    """
     father = _allele_bits(father_codes, shown, hand_start, codes, alleles)
     mother = _allele_bits(mother_codes, shown, hand_start, codes, alleles)
     words = father.shape[1]
@@ -138,37 +158,24 @@ def bit_rows_two_parents(  # type: ignore[no-untyped-def]
             if first[row] >= 0:
                 x, y = at + first[row], at + second[row]
                 for w in range(words):
-                    bits[row, w] = ~(
-                        (father[x, w] & mother[y, w]) | (father[y, w] & mother[x, w])
-                    )
+                    bits[row, w] = ~((father[x, w] & mother[y, w]) | (father[y, w] & mother[x, w]))
         at += alleles[locus]
     return bits
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def bit_rows_one_parent(  # type: ignore[no-untyped-def]
-    parent_codes, excluded, start, codes, rows
-):
-    """Return the exclusion bits of a block, (flat rows + 1, words); the last row is empty."""
-    slots = parent_codes.shape[0]
-    words = (slots + 63) // 64
+def bit_rows_one_parent(parent_codes, excluded, start, codes, rows):  # type: ignore[no-untyped-def]
+    """Return the exclusion bits of a block, (flat rows + 1, words); the last row is empty.
+
+    `parent_codes` (loci, slots).
+    """
+    words = (parent_codes.shape[1] + 63) // 64
     bits = np.zeros((rows[-1] + 1, words), dtype=np.uint64)
     for locus in range(len(codes)):
         size = codes[locus]
-        count = rows[locus + 1] - rows[locus]
-        # Slots are turned into bits code by code: few codes are excluded for few rows.
-        members = np.zeros((size, words), dtype=np.uint64)
-        for slot in range(slots):
-            code = parent_codes[slot, locus]
-            members[code, slot >> 6] |= np.uint64(1) << np.uint64(slot & 63)
-        present = np.zeros(size, dtype=np.bool_)
-        for code in range(size):
-            for w in range(words):
-                if members[code, w]:
-                    present[code] = True
-                    break
-        for row in range(count):
-            # Collect the few codes that fit; the rest of the block is excluded.
+        members, present = _code_bits(parent_codes[locus], size)
+        for row in range(rows[locus + 1] - rows[locus]):
+            # Most codes are excluded for most rows: collect those that are not.
             fits = np.zeros(words, dtype=np.uint64)
             for code in range(size):
                 if present[code] and not excluded[start[locus] + row * size + code]:
@@ -180,83 +187,88 @@ def bit_rows_one_parent(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
-def _count(bits, chosen, planes):  # type: ignore[no-untyped-def]
-    """Add up the chosen rows into bit planes (PLANES, words)."""
-    words = bits.shape[1]
-    p0, p1, p2, p3 = planes[0], planes[1], planes[2], planes[3]
-    p4, p5, p6 = planes[4], planes[5], planes[6]
-    for group in range(len(chosen) // GROUP):
-        a, b, c = bits[chosen[7 * group]], bits[chosen[7 * group + 1]], bits[chosen[7 * group + 2]]
-        d, e, f = (
-            bits[chosen[7 * group + 3]],
-            bits[chosen[7 * group + 4]],
-            bits[chosen[7 * group + 5]],
-        )
-        g = bits[chosen[7 * group + 6]]
-        for w in range(words):
-            # Three full adders make two sums of three; a fourth and fifth join them.
-            ab = a[w] ^ b[w]
-            s1 = ab ^ c[w]
-            c1 = (a[w] & b[w]) | (ab & c[w])
-            de = d[w] ^ e[w]
-            s2 = de ^ f[w]
-            c2 = (d[w] & e[w]) | (de & f[w])
-            s12 = s1 ^ s2
-            ones = s12 ^ g[w]
-            c3 = (s1 & s2) | (s12 & g[w])
-            c12 = c1 ^ c2
-            twos = c12 ^ c3
-            fours = (c1 & c2) | (c12 & c3)
-            if group == 0:
-                p0[w], p1[w], p2[w] = ones, twos, fours
-                p3[w], p4[w], p5[w], p6[w] = 0, 0, 0, 0
-            else:
-                carry = p0[w] & ones
-                p0[w] ^= ones
-                half = p1[w] ^ twos
-                next_carry = (p1[w] & twos) | (half & carry)
-                p1[w] = half ^ carry
-                half = p2[w] ^ fours
-                carry = (p2[w] & fours) | (half & next_carry)
-                p2[w] = half ^ next_carry
-                next_carry = p3[w] & carry
-                p3[w] ^= carry
-                carry = p4[w] & next_carry
-                p4[w] ^= next_carry
-                next_carry = p5[w] & carry
-                p5[w] ^= carry
-                p6[w] ^= next_carry
+def _add_up(a, b, c, d, e, f, g):  # type: ignore[no-untyped-def]
+    """Add seven bits per slot into a three-bit number: four full adders."""
+    ab = a ^ b
+    s1 = ab ^ c
+    c1 = (a & b) | (ab & c)
+    de = d ^ e
+    s2 = de ^ f
+    c2 = (d & e) | (de & f)
+    s12 = s1 ^ s2
+    c3 = (s1 & s2) | (s12 & g)
+    c12 = c1 ^ c2
+    return s12 ^ g, c12 ^ c3, (c1 & c2) | (c12 & c3)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
-def _at_most(planes, limit, mask):  # type: ignore[no-untyped-def]
-    """Set, per slot, whether its count is at most `limit`."""
-    full = np.uint64(0xFFFFFFFFFFFFFFFF)
-    zero = np.uint64(0)
-    l0 = full if limit & 1 else zero
-    l1 = full if limit & 2 else zero
-    l2 = full if limit & 4 else zero
-    l3 = full if limit & 8 else zero
-    l4 = full if limit & 16 else zero
-    l5 = full if limit & 32 else zero
-    l6 = full if limit & 64 else zero
-    p0, p1, p2, p3 = planes[0], planes[1], planes[2], planes[3]
-    p4, p5, p6 = planes[4], planes[5], planes[6]
-    for w in range(len(mask)):
-        above = p6[w] & ~l6
-        equal = ~(p6[w] ^ l6)
-        above |= equal & p5[w] & ~l5
-        equal &= ~(p5[w] ^ l5)
-        above |= equal & p4[w] & ~l4
-        equal &= ~(p4[w] ^ l4)
-        above |= equal & p3[w] & ~l3
-        equal &= ~(p3[w] ^ l3)
-        above |= equal & p2[w] & ~l2
-        equal &= ~(p2[w] ^ l2)
-        above |= equal & p1[w] & ~l1
-        equal &= ~(p1[w] ^ l1)
-        above |= equal & p0[w] & ~l0
-        mask[w] = ~above
+def _add_number(p0, p1, p2, ones, twos, fours):  # type: ignore[no-untyped-def]
+    """Add a three-bit number to three planes; return them and the carry."""
+    carry = p0 & ones
+    half = p1 ^ twos
+    next_carry = (p1 & twos) | (half & carry)
+    top = p2 ^ fours
+    return p0 ^ ones, half ^ carry, top ^ next_carry, (p2 & fours) | (top & next_carry)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _count(bits, chosen, planes):  # type: ignore[no-untyped-def]
+    """Add up the chosen rows into bit planes (PLANES, words).
+
+    Rows are indexed, not sliced: making a slice costs as much as adding up dozens of words.
+    """
+    words = bits.shape[1]
+    wide = len(chosen) > NARROW
+    for group in range(len(chosen) // GROUP):
+        at = GROUP * group
+        a, b, c, d = chosen[at], chosen[at + 1], chosen[at + 2], chosen[at + 3]
+        e, f, g = chosen[at + 4], chosen[at + 5], chosen[at + 6]
+        if group == 0:
+            for w in range(words):
+                planes[0, w], planes[1, w], planes[2, w] = _add_up(
+                    bits[a, w], bits[b, w], bits[c, w], bits[d, w],
+                    bits[e, w], bits[f, w], bits[g, w],
+                )  # fmt: skip
+                for plane in range(3, PLANES):
+                    planes[plane, w] = 0
+            continue
+        for w in range(words):
+            ones, twos, fours = _add_up(
+                bits[a, w], bits[b, w], bits[c, w], bits[d, w],
+                bits[e, w], bits[f, w], bits[g, w],
+            )  # fmt: skip
+            planes[0, w], planes[1, w], planes[2, w], carry = _add_number(
+                planes[0, w], planes[1, w], planes[2, w], ones, twos, fours
+            )
+            next_carry = planes[3, w] & carry
+            planes[3, w] ^= carry
+            carry = planes[4, w] & next_carry
+            planes[4, w] ^= next_carry
+            if wide:
+                planes[6, w] ^= planes[5, w] & carry
+                planes[5, w] ^= carry
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _compare(planes, top, limit, masks, within, equal):  # type: ignore[no-untyped-def]
+    """Set masks[within] per slot: count at most `limit`; masks[equal]: count equal to it.
+
+    Looks at the `top` lowest planes, from the highest bit down.
+    """
+    words = masks.shape[1]
+    for w in range(words):
+        masks[within, w] = 0
+        masks[equal, w] = ~np.uint64(0)
+    for bit in range(top - 1, -1, -1):
+        if (limit >> bit) & 1:
+            for w in range(words):
+                masks[within, w] |= masks[equal, w] & ~planes[bit, w]
+                masks[equal, w] &= planes[bit, w]
+        else:
+            for w in range(words):
+                masks[equal, w] &= ~planes[bit, w]
+    for w in range(words):
+        masks[within, w] |= masks[equal, w]
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
@@ -267,11 +279,93 @@ def _lowest(word):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
-def _choose(rows_of_child, row_start, empty, chosen):  # type: ignore[no-untyped-def]
-    """Write the flat rows that a child selects; `empty` where it is not typed."""
-    for locus in range(len(rows_of_child)):
-        row = rows_of_child[locus]
+def _choose(children, child, row_start, empty, chosen):  # type: ignore[no-untyped-def]
+    """Write the flat rows that a child selects, `empty` where not typed."""
+    for locus in range(children.shape[1]):
+        row = children[child, locus]
         chosen[locus] = row_start[locus] + row if row >= 0 else empty
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _extract(masks, slots, out):  # type: ignore[no-untyped-def]
+    """Write the slots whose bit is set in masks[0] to `out`; return how many."""
+    words = masks.shape[1]
+    if slots & 63:
+        masks[0, words - 1] &= (np.uint64(1) << np.uint64(slots & 63)) - np.uint64(1)
+    count = 0
+    for w in range(words):
+        word = masks[0, w]
+        while word:
+            out[count] = w * 64 + _lowest(word)
+            count += 1
+            word &= word - np.uint64(1)
+    return count
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _keep(out, found, child, slot, log10_lr):  # type: ignore[no-untyped-def]
+    """Write a pair if there is room; return the new count."""
+    if found < len(out[0]):
+        out[0][found] = child
+        out[1][found] = slot
+        out[2][found] = log10_lr
+    return found + 1
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def scan_one_parent(  # type: ignore[no-untyped-def]
+    bits, codes_of_slots, children, limit, row_start, ratios, steps, scale, start, codes,
+    threshold, out,
+):  # fmt: skip
+    """Score all children against a block of slots with one parent typed.
+
+    `bits` of `bit_rows_one_parent`; `codes_of_slots` (slots, loci) uint16; `children` (children,
+    loci) rows; `limit` of `allowed_exclusions`; `steps`, `scale`: log10 of `ratios` rounded up to
+    bytes (see `scan.quantise`) and followed by as many zeros as a locus has codes, a second
+    bound, small enough for the second-level cache; `threshold`
+    log10 LR; `out` = (child, slot, log10_lr) arrays that are filled. Returns how many pairs reach
+    the threshold; if that exceeds the arrays' length, they hold the first ones and the call must
+    be repeated with longer ones.
+    """
+    slots, loci = codes_of_slots.shape
+    words = bits.shape[1]
+    empty = bits.shape[0] - 1
+    planes = np.zeros((PLANES, words), dtype=np.uint64)
+    masks = np.zeros((2, words), dtype=np.uint64)
+    chosen = np.full((loci + GROUP - 1) // GROUP * GROUP, empty)
+    top = PLANES if len(chosen) > NARROW else 5
+    survivors = np.zeros(slots, dtype=np.uint32)
+    base = np.zeros(loci, dtype=np.uint64)
+    blank = np.uint64(len(ratios))
+    floor = np.int32(np.floor(max(threshold * scale, -1e9) - 1e-6))
+    found = 0
+    for child in range(len(children)):
+        if limit[child] < 0:
+            continue
+        _choose(children, child, row_start, empty, chosen)
+        _count(bits, chosen, planes)
+        _compare(planes, top, limit[child], masks, 0, 1)
+        count = _extract(masks, slots, survivors)
+        if count == 0:
+            continue
+        for locus in range(loci):
+            row = children[child, locus]
+            # Entry `blank` and those behind it are zero steps, for loci that are not typed.
+            base[locus] = start[locus] + row * codes[locus] if row >= 0 else blank
+        for k in range(count):
+            slot = survivors[k]
+            bound = 0
+            for locus in range(loci):
+                bound += steps[base[locus] + codes_of_slots[slot, locus]]
+            if bound < floor:
+                continue
+            log10_lr = 0.0
+            for locus in range(loci):
+                if base[locus] != blank:
+                    log10_lr += np.log10(ratios[base[locus] + codes_of_slots[slot, locus]])
+            if log10_lr >= threshold:
+                found = _keep(out, found, child, slot, log10_lr)
+    return found
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
@@ -286,78 +380,11 @@ def _suffix_best(chosen, loci, best, empty, suffix):  # type: ignore[no-untyped-
         suffix[locus] = suffix[locus + 1] * top * (1.0 + 1e-12)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def scan_one_parent(  # type: ignore[no-untyped-def]
-    bits, codes_of_slots, children, limit, row_start, best, ratios, start, codes, threshold, out
-):
-    """Score all children against a block of slots with one parent typed.
-
-    `children` (children, loci) rows; `limit` allowed exclusions per child; `threshold` log10 LR;
-    `out` = (child, slot, log10_lr) arrays that are filled. Returns how many pairs reach the
-    threshold; if that exceeds the arrays' length, they hold the first ones and the call must be
-    repeated with longer ones.
-    """
-    out_child, out_slot, out_lr = out
-    slots, loci = codes_of_slots.shape
-    words = bits.shape[1]
-    empty = bits.shape[0] - 1
-    planes = np.zeros((PLANES, words), dtype=np.uint64)
-    mask = np.zeros(words, dtype=np.uint64)
-    chosen = np.full((loci + GROUP - 1) // GROUP * GROUP, empty)
-    suffix = np.ones(loci + 1)
-    floor = 10.0**threshold if threshold > -200.0 else 0.0
-    found = 0
-    for child in range(len(children)):
-        if limit[child] < 0:
-            continue
-        _choose(children[child], row_start, empty, chosen)
-        _count(bits, chosen, planes)
-        _at_most(planes, limit[child], mask)
-        if slots & 63:
-            mask[words - 1] &= (np.uint64(1) << np.uint64(slots & 63)) - np.uint64(1)
-        ready = False
-        for w in range(words):
-            word = mask[w]
-            while word:
-                slot = w * 64 + _lowest(word)
-                word &= word - np.uint64(1)
-                if not ready:
-                    _suffix_best(chosen, loci, best, empty, suffix)
-                    ready = True
-                product = 1.0
-                for locus in range(loci):
-                    row = children[child, locus]
-                    if row >= 0:
-                        product *= ratios[
-                            start[locus] + row * codes[locus] + codes_of_slots[slot, locus]
-                        ]
-                        if product * suffix[locus + 1] < floor:
-                            product = -1.0
-                            break
-                if product < 0.0:
-                    continue
-                log10_lr = 0.0
-                for locus in range(loci):
-                    row = children[child, locus]
-                    if row >= 0:
-                        log10_lr += np.log10(
-                            ratios[start[locus] + row * codes[locus] + codes_of_slots[slot, locus]]
-                        )
-                if log10_lr >= threshold:
-                    if found < len(out_child):
-                        out_child[found] = child
-                        out_slot[found] = slot
-                        out_lr[found] = log10_lr
-                    found += 1
-    return found
-
-
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _two_parents(  # type: ignore[no-untyped-def]
-    locus, row, f, m, father, mother, hand_start, codes, row_start, first, second, scale
+    locus, flat, f, m, father, mother, hand_start, codes, first, second, scale
 ):
     """Return T of one locus with both parents typed."""
-    flat = row_start[locus] + row
     x = hand_start[locus] + first[flat] * codes[locus]
     y = hand_start[locus] + second[flat] * codes[locus]
     return scale[flat] * (father[x + f] * mother[y + m] + father[y + f] * mother[x + m])
@@ -368,61 +395,53 @@ def scan_two_parents(  # type: ignore[no-untyped-def]
     bits, father_codes, mother_codes, children, limit, row_start, best, father, mother,
     hand_start, codes, first, second, scale, threshold, out,
 ):  # fmt: skip
-    """Score all children against a block of slots with two parents; as `scan_one_parent`."""
-    out_child, out_slot, out_lr = out
-    slots, loci = father_codes.shape
+    """Score all children against a block of slots with two parents; as `scan_one_parent`.
+
+    Survivors are few; their product is given up as soon as the best of the remaining loci cannot
+    bring it back to the threshold.
+    """
+    loci, slots = father_codes.shape
     words = bits.shape[1]
     empty = bits.shape[0] - 1
     planes = np.zeros((PLANES, words), dtype=np.uint64)
-    mask = np.zeros(words, dtype=np.uint64)
+    masks = np.zeros((2, words), dtype=np.uint64)
     chosen = np.full((loci + GROUP - 1) // GROUP * GROUP, empty)
+    top = PLANES if len(chosen) > NARROW else 5
+    survivors = np.zeros(slots, dtype=np.uint32)
     suffix = np.ones(loci + 1)
+    ratio = np.ones(loci)
+    # Far below, products would run out of the range of numbers: then nothing is given up early.
     floor = 10.0**threshold if threshold > -200.0 else 0.0
     found = 0
     for child in range(len(children)):
         if limit[child] < 0:
             continue
-        _choose(children[child], row_start, empty, chosen)
+        _choose(children, child, row_start, empty, chosen)
         _count(bits, chosen, planes)
-        _at_most(planes, limit[child], mask)
-        if slots & 63:
-            mask[words - 1] &= (np.uint64(1) << np.uint64(slots & 63)) - np.uint64(1)
-        ready = False
-        for w in range(words):
-            word = mask[w]
-            while word:
-                slot = w * 64 + _lowest(word)
-                word &= word - np.uint64(1)
-                if not ready:
-                    _suffix_best(chosen, loci, best, empty, suffix)
-                    ready = True
-                product = 1.0
-                log10_lr = 0.0
-                for locus in range(loci):
-                    row = children[child, locus]
-                    if row >= 0:
-                        product *= _two_parents(
-                            locus, row, father_codes[slot, locus], mother_codes[slot, locus],
-                            father, mother, hand_start, codes, row_start, first, second, scale,
-                        )  # fmt: skip
-                        if product * suffix[locus + 1] < floor:
-                            product = -1.0
-                            break
-                if product < 0.0:
-                    continue
-                for locus in range(loci):
-                    row = children[child, locus]
-                    if row >= 0:
-                        log10_lr += np.log10(
-                            _two_parents(
-                                locus, row, father_codes[slot, locus], mother_codes[slot, locus],
-                                father, mother, hand_start, codes, row_start, first, second, scale,
-                            )  # fmt: skip
-                        )
-                if log10_lr >= threshold:
-                    if found < len(out_child):
-                        out_child[found] = child
-                        out_slot[found] = slot
-                        out_lr[found] = log10_lr
-                    found += 1
+        _compare(planes, top, limit[child], masks, 0, 1)
+        count = _extract(masks, slots, survivors)
+        if count == 0:
+            continue
+        _suffix_best(chosen, loci, best, empty, suffix)
+        for k in range(count):
+            slot = survivors[k]
+            product = 1.0
+            for locus in range(loci):
+                ratio[locus] = 1.0
+                if children[child, locus] >= 0:
+                    ratio[locus] = _two_parents(
+                        locus, chosen[locus], father_codes[locus, slot], mother_codes[locus, slot],
+                        father, mother, hand_start, codes, first, second, scale,
+                    )  # fmt: skip
+                product *= ratio[locus]
+                if product * suffix[locus + 1] < floor:
+                    product = -1.0
+                    break
+            if product < 0.0:
+                continue
+            log10_lr = 0.0
+            for locus in range(loci):
+                log10_lr += np.log10(ratio[locus])
+            if log10_lr >= threshold:
+                found = _keep(out, found, child, slot, log10_lr)
     return found

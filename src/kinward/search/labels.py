@@ -81,9 +81,7 @@ def slot_labels(
     return {str(name): np.flatnonzero(label == name) for name in dict.fromkeys(label)}
 
 
-def _group_labels(
-    families: FamilyTable, group: SlotGroup, columns: NDArray[np.intp]
-) -> list[str]:
+def _group_labels(families: FamilyTable, group: SlotGroup, columns: NDArray[np.intp]) -> list[str]:
     people = group.people[0]
     father, mother, twin = families.father[people], families.mother[people], families.twin[people]
     roles = [

@@ -243,4 +243,3 @@ def rank(hits: Hits, scorer: PairScorer) -> Candidates:
         scorer.exclusions(child, slot),
         (sex_child > 0) & (sex_missing > 0) & (sex_child != sex_missing),
     )
-
