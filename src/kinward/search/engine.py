@@ -352,7 +352,7 @@ class _Work:
             ),
         )  # fmt: skip
         hits = Hits(self.plain_children[hits.child], hits.slot, hits.log10_lr)
-        return Hits.joined([hits, *(self._composite(c, block) for c in self.composite_children)])
+        return Hits.joined([hits, *(self._composite(c, block) for c in self.composite_children.tolist())])
 
     def _composite(self, child: int, block: IntArray) -> Hits:
         """Score a child with a composite row against every slot of a block: no filter."""

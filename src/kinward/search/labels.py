@@ -87,7 +87,7 @@ def _group_labels(families: FamilyTable, group: SlotGroup, columns: NDArray[np.i
     roles = [
         relationship(father, mother, twin, person, group.person) for person in range(len(people))
     ]
-    typed = (families.genotypes.codes[group.people][:, :, columns] > 0).any(axis=2)
+    typed = np.asarray((families.genotypes.codes[group.people][:, :, columns] > 0).any(axis=2))
     typed[:, list(group.hidden)] = False
     patterns, which = np.unique(typed, axis=0, return_inverse=True)
     named = [_name([roles[p] for p in np.flatnonzero(pattern)]) for pattern in patterns]

@@ -207,7 +207,7 @@ class TableBuilder:
         for genome, kind in enumerate(status):
             people = [p for p, g in enumerate(group.genome_of_person) if g == genome]
             if kind == "phased":
-                code = codes[np.ix_(lanes, people)].max(axis=1)
+                code = codes[lanes][:, people].max(axis=1)
                 alleles[genome] = self.codes[locus].alleles[code].T
             elif kind == "open":
                 observed[genome] = np.stack(

@@ -126,7 +126,8 @@ class PairScorer:
         ]
         locus_rows = self.rows.per_locus[locus]
         joint = father[:, None, :] * mother[None, :, :]
-        return locus_rows.onto_rows(joint) / locus_rows.chance[:, None]
+        table: FloatArray = locus_rows.onto_rows(joint) / locus_rows.chance[:, None]
+        return table
 
     def alone_table(self, locus: int, slot: IntArray, *, father: bool) -> FloatArray:
         """Return T of every row at one locus with one registered parent alone, (rows, slots)."""
@@ -145,13 +146,15 @@ class PairScorer:
         father = t.father[span].reshape(-1, size)
         mother = t.mother[span].reshape(-1, size)
         locus_rows = self.rows.per_locus[locus]
-        joint: FloatArray = father.T @ locus_rows.composite[row] @ mother
-        return joint / locus_rows.chance[row]
+        joint = father.T @ locus_rows.composite[row] @ mother
+        ratios: FloatArray = joint / locus_rows.chance[row]
+        return ratios
 
     def _full_tabulated(self, child: IntArray, slot: IntArray) -> FloatArray:
         with np.errstate(divide="ignore"):
             parts = self._per_locus(child, slot, self.builder, self.rows)
-            return np.log10(parts).sum(axis=1)
+            total: FloatArray = np.log10(parts).sum(axis=1)
+            return total
 
     def _per_locus(
         self, child: IntArray, slot: IntArray, builder: TableBuilder, rows: ChildRows

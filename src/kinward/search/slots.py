@@ -73,8 +73,8 @@ def find_slots(families: FamilyTable, model: GeneticModel, columns: NDArray[np.i
         father,
         mother,
         coded,
-        father_at.any(axis=1),
-        mother_at.any(axis=1),
+        np.asarray(father_at.any(axis=1)),
+        np.asarray(mother_at.any(axis=1)),
     )
 
 
