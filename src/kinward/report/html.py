@@ -104,6 +104,7 @@ def _page(
         populations=_populations(run),
         versions=_versions(run),
         digest=run.model.digest(),
+        notes=_notes(run),
         fact_names=[name.replace("_", " ") for name in run.children.facts],
     )
 
@@ -171,6 +172,12 @@ def _populations(run: SearchRun) -> list[tuple[str, str]]:
             doi = f", doi:{info.doi}" if info.doi else ""
             named.append((name, f"{info.description}; {info.citation}{doi}"))
     return named
+
+
+def _notes(run: SearchRun) -> list[str]:
+    """Return the run's notes but for those on added alleles, which the page lists by themselves."""
+    listed = tuple(f"{locus}: alleles not in" for locus in run.model.added)
+    return [note for note in run.notes if not note.startswith(listed)]
 
 
 def _versions(run: SearchRun) -> str:

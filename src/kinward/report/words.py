@@ -29,14 +29,14 @@ def ratio_words(log10: float | None) -> str:
 def percent_words(probability: float) -> str:
     """Write a probability in per cent, never rounding up to 100 or down to 0."""
     if probability >= 1.0 - 1e-6:
-        return "over 99.9999 %"
+        return "> 99.9999 %"
     if probability > 0.99:
         digits = min(4, max(1, math.floor(-math.log10(1.0 - probability)) - 1))
         scale = 10 ** (digits + 2)
         return f"{math.floor(probability * scale) / (scale / 100):.{digits}f} %"
     if 0 < probability < 0.001:
         return "under 0.1 %"
-    return f"{100 * probability:.1f} %"
+    return f"{100 * probability:.1f} %".replace(".0 %", " %")
 
 
 def chance_words(expected: float) -> str:
@@ -45,7 +45,7 @@ def chance_words(expected: float) -> str:
         return "0"
     if expected >= 9.5:
         return f"{expected:,.0f}"
-    if expected >= 0.01:
+    if expected >= 0.001:
         return f"{expected:.2g}"
     return ratio_words(math.log10(expected))
 
