@@ -36,24 +36,29 @@ def _step(row, work, at_a, at_b, lane_a, lane_b, at_out, lane_out):  # type: ign
                 total += work[start_a + k * sum_a] * work[start_b + k * sum_b]
             work[out] = total
         else:
-            for lane in range(lane_out):
-                work[out + lane] = 0.0
+            # Slices, so that the loops over lanes compile to vector instructions.
+            into = work[out : out + lane_out]
+            into[:] = 0.0
             for k in range(summed):
                 a = start_a + k * sum_a
                 b = start_b + k * sum_b
                 if lane_a == 1:
                     value = work[a]
                     if value != 0.0:
+                        with_b = work[b : b + lane_out]
                         for lane in range(lane_out):
-                            work[out + lane] += value * work[b + lane]
+                            into[lane] += value * with_b[lane]
                 elif lane_b == 1:
                     value = work[b]
                     if value != 0.0:
+                        with_a = work[a : a + lane_out]
                         for lane in range(lane_out):
-                            work[out + lane] += work[a + lane] * value
+                            into[lane] += with_a[lane] * value
                 else:
+                    with_a = work[a : a + lane_out]
+                    with_b = work[b : b + lane_out]
                     for lane in range(lane_out):
-                        work[out + lane] += work[a + lane] * work[b + lane]
+                        into[lane] += with_a[lane] * with_b[lane]
         for d in range(dims - 1, -1, -1):
             at = STEP_HEAD + 3 * d
             counter[d] += 1
