@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from kinward.likelihood.genome import Observation
 from kinward.likelihood.observation import observation_matrix
 from kinward.model.locus_model import GeneticModel, LocusModel
+from kinward.model.profile import Genotype
 from kinward.model.registry import ChildTable
 
 __all__ = ["ChildRows", "LocusRows", "child_rows"]
@@ -106,6 +107,10 @@ def child_rows(children: ChildTable, model: GeneticModel, loci: Sequence[str]) -
                 genotype = columns.observed[column][codes[child]]
                 codes[child] = len(observations)
                 observations.append(Observation(genotype, typing))
+        if not observations:
+            # Nobody is typed here: one row that no child shows spares every user a special case.
+            allele = model.loci[locus].alleles[0]
+            observations.append(Observation(Genotype((allele, allele))))
         found = _locus_rows(observations, model.loci[locus])
         is_composite = np.zeros(len(found) + 1, dtype=np.bool_)
         is_composite[list(found.composite)] = True

@@ -203,6 +203,7 @@ def _one_parent_locus(
             )
             unrelated = locus_rows.onto_rows(evaluate(apart, model_of(model), lanes))
         else:
-            unrelated = locus_rows.chance[:, None] * joint.sum(axis=(0, 1))
+            alone = evaluate(_TRIO.shape(status, x_linked=False), model_of(model), lanes)
+            unrelated = locus_rows.chance[:, None] * alone
         out[:, codes] = same / unrelated
     return out

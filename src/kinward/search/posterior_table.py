@@ -29,6 +29,7 @@ FloatArray = NDArray[np.float64]
 STATUSES: tuple[Status, ...] = ("untyped", "phased", "open")
 LANES = 256
 """Families eliminated together: enough to fill vector registers, few enough to stay in cache."""
+SUMS_TO_ONE = 1e-12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,7 +146,7 @@ class TableBuilder:
         target = group.genome_of_person[group.person]
         shape = group.genomes.shape(status, x_linked=False, target=(target,))
         joint = evaluate(shape, model, evidence)
-        relatives = joint.sum(axis=(0, 1))
+        relatives = self._alone(joint, group, locus, status, evidence)
         same = locus_rows.onto_rows(joint)
         if model.theta:
             apart = group.genomes.with_founder(male=False)
@@ -157,6 +158,25 @@ class TableBuilder:
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = np.where(relatives > 0, same / unrelated, np.nan)
         return ratio, relatives
+
+    def _alone(
+        self,
+        joint: FloatArray,
+        group: SlotGroup,
+        locus: int,
+        status: tuple[Status, ...],
+        evidence: Lanes,
+    ) -> FloatArray:
+        """Return P(relatives) (lanes,), given P(relatives, alleles of the missing child).
+
+        That is the sum over the child's alleles, unless frequencies do not sum to one (an allele
+        was added): an untyped ancestor of the child alone counts as one, not as their sum.
+        """
+        if abs(self.models[locus].frequencies.sum() - 1.0) < SUMS_TO_ONE:
+            alone: FloatArray = joint.sum(axis=(0, 1))
+            return alone
+        shape = group.genomes.shape(status, x_linked=False)
+        return evaluate(shape, self.lane_models[locus], evidence)
 
     def _lane_sets(
         self, group: SlotGroup, locus: int
