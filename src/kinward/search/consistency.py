@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from kinward.model.registry import FamilyTable
 from kinward.search.posterior_table import TableBuilder, group_slots
 from kinward.search.record import FamilyFinding
-from kinward.search.slots import Slots
+from kinward.search.slots import Slots, parents_among
 
 __all__ = ["check_families"]
 
@@ -18,9 +18,10 @@ __all__ = ["check_families"]
 def _worth_checking(families: FamilyTable, columns: NDArray[np.intp]) -> NDArray[np.intp]:
     """Return families in which relatives can contradict each other.
 
-    Without a typed parent and child, or typed twins, any genotypes are possible.
+    Without a typed parent and child, or typed twins, any genotypes of two people are possible,
+    unless ancestors are shared or inbred. A personal item counts as typed.
     """
-    typed = (families.genotypes.codes[:, columns] > 0).any(axis=1) & ~families.missing
+    typed = (families.genotypes.codes[:, columns] > 0).any(axis=1)
     family = np.repeat(np.arange(len(families)), np.diff(families.first))
     start = families.first[family]
     suspect = typed & (families.twin > 0)
@@ -29,10 +30,28 @@ def _worth_checking(families: FamilyTable, columns: NDArray[np.intp]) -> NDArray
         parent_typed = np.zeros_like(typed)
         parent_typed[known] = typed[start[known] + relative[known]]
         suspect |= typed & parent_typed
-    # Three typed siblings can show five alleles between untyped parents.
-    found = np.unique(family[suspect])
-    many = np.flatnonzero(np.add.reduceat(typed, families.first[:-1], dtype=np.int64) >= 3)
-    return np.union1d(found, many)
+    # An inbred founder may have one allele only.
+    suspect |= families.founder_inbreeding > 0
+    # Three typed siblings can show five alleles between untyped parents; two children of a man
+    # and his daughter four, one too many.
+    looped = np.zeros(len(families), dtype=np.bool_)
+    looped[family[_parents_may_be_related(families, start)]] = True
+    count = np.add.reduceat(typed, families.first[:-1], dtype=np.int64)
+    many = np.flatnonzero(count >= np.where(looped, 2, 3))
+    return np.union1d(np.unique(family[suspect]), many)
+
+
+def _parents_may_be_related(families: FamilyTable, start: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return people whose parents may share an ancestor; some of them do not."""
+    founder = (families.father < 0) & (families.mother < 0)
+    is_parent = parents_among(families, np.ones(len(founder), dtype=np.bool_))
+    descended = ~founder | parents_among(families, is_parent)
+    found = (families.father >= 0) & (families.mother >= 0)
+    at = np.flatnonzero(found)
+    father, mother = start[at] + families.father[at], start[at] + families.mother[at]
+    both_founders = founder[father] & founder[mother]
+    found[at] = descended[father] & descended[mother] & ~both_founders
+    return found
 
 
 def check_families(
@@ -44,35 +63,35 @@ def check_families(
 ) -> tuple[FamilyFinding, ...]:
     """Return families whose relatives contradict each other without mutation.
 
-    `impossible` if the model of the run cannot explain it either.
+    `impossible` if the model of the run cannot explain it either. A missing child's own sample
+    counts as a relative of the others in no comparison, but it must fit the family as well.
     """
     families_to_check = _worth_checking(families, columns)
-    first_slot = np.searchsorted(slots.family, families_to_check)
-    first_slot = first_slot[first_slot < len(slots)]
-    findings: list[FamilyFinding] = []
-    if not len(first_slot):
+    # One missing child stands for all, but for those with a personal item of their own.
+    first_of_family = np.diff(slots.family, prepend=-1) > 0
+    own = (families.genotypes.codes[slots.row][:, columns] > 0).any(axis=1)
+    chosen = np.flatnonzero(np.isin(slots.family, families_to_check) & (first_of_family | own))
+    if not len(chosen):
         return ()
     strict = plain()
-    for group in group_slots(families, slots, first_slot.astype(np.int64)):
-        contradicted: dict[int, list[int]] = {}
-        impossible: dict[int, list[int]] = {}
+    contradicted: dict[int, set[int]] = {}
+    impossible: dict[int, set[int]] = {}
+    for group in group_slots(families, slots, chosen.astype(np.int64)):
+        numbers = slots.family[group.slots]
         for locus in range(len(columns)):
-            alone = strict.relatives(group, locus)
-            zero = np.flatnonzero(alone == 0.0)
+            zero = np.flatnonzero(strict.relatives(group, locus) == 0.0)
             if not len(zero):
                 continue
+            for family in numbers[zero].tolist():
+                contradicted.setdefault(family, set()).add(locus)
             under_model = builder.relatives(group, locus)
-            for lane in zero.tolist():
-                contradicted.setdefault(lane, []).append(locus)
-                if under_model[lane] == 0.0:
-                    impossible.setdefault(lane, []).append(locus)
-        for lane, found in contradicted.items():
-            hard = impossible.get(lane)
-            findings.append(
-                FamilyFinding(
-                    int(slots.family[group.slots[lane]]),
-                    tuple(builder.rows.loci[i] for i in (hard or found)),
-                    hard is not None,
-                )
-            )
-    return tuple(sorted(findings, key=lambda finding: finding.family))
+            for family in numbers[under_model == 0.0].tolist():
+                impossible.setdefault(family, set()).add(locus)
+    return tuple(
+        FamilyFinding(
+            family,
+            tuple(builder.rows.loci[i] for i in sorted(impossible.get(family, found))),
+            family in impossible,
+        )
+        for family, found in sorted(contradicted.items())
+    )

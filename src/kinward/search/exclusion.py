@@ -101,7 +101,8 @@ def allowed_exclusions(
         [np.zeros((len(loss), 1)), np.cumsum(loss, axis=1)], axis=1
     )
     allowed: NDArray[np.int64] = (reach >= threshold - 1e-9).sum(axis=1) - 1
-    return allowed
+    # Counts are kept modulo 2**PLANES: they can only come out too small, and pass.
+    return np.minimum(allowed, 2**PLANES - 1)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -411,7 +412,8 @@ def scan_two_parents(  # type: ignore[no-untyped-def]
     suffix = np.ones(loci + 1)
     ratio = np.ones(loci)
     # Far below, products would run out of the range of numbers: then nothing is given up early.
-    floor = 10.0**threshold if threshold > -200.0 else 0.0
+    # Rounding must not decide; the sum of logarithms does.
+    floor = 10.0**threshold * (1.0 - 1e-9) if threshold > -200.0 else 0.0
     found = 0
     for child in range(len(children)):
         if limit[child] < 0:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from kinward.model.locus_model import GeneticModel
 from kinward.model.registry import FamilyTable
 
-__all__ = ["Slots", "find_slots", "typed_relatives"]
+__all__ = ["Slots", "find_slots", "parents_among", "typed_relatives"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,6 +78,16 @@ def find_slots(families: FamilyTable, model: GeneticModel, columns: NDArray[np.i
     )
 
 
+def parents_among(families: FamilyTable, children: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which people are a parent of one of `children`, both masks over the table's rows."""
+    start = np.repeat(families.first[:-1], np.diff(families.first))
+    found = np.zeros(len(children), dtype=np.bool_)
+    for relative in (families.father, families.mother):
+        has = (relative >= 0) & children
+        found[start[has] + relative[has]] = True
+    return found
+
+
 def _registered(families: FamilyTable, parent: NDArray[np.int64]) -> NDArray[np.bool_]:
     return ((parent >= 0) & ~families.missing[parent])[:, None]
 
@@ -109,12 +119,10 @@ def _coded(
     # The slot's own typing (a personal item), a twin of it, or a child of it speak for themselves.
     coded &= (families.genotypes.codes[row][:, columns] == 0).all(axis=1)
     coded &= families.twin[row] == 0
-    family_of_row = np.repeat(np.arange(len(families)), np.diff(families.first))
-    is_parent = np.zeros(len(families.father), dtype=np.bool_)
-    for relative in (families.father, families.mother):
-        has = relative >= 0
-        is_parent[families.first[family_of_row[has]] + relative[has]] = True
+    is_parent = parents_among(families, np.ones(len(families.father), dtype=np.bool_))
     coded &= ~is_parent[row]
+    # Has grandchildren: a founder who has none is no ancestor of the other parent.
+    ancestor = parents_among(families, is_parent)
 
     # A half-typed parent is in doubt like an untyped one.
     partial = np.zeros_like(father_at)
@@ -131,18 +139,9 @@ def _coded(
     father_known = founder[father][:, None] | father_at
     mother_known = founder[mother][:, None] | mother_at
     alone_enough = ~others & father_known & mother_known
-    coded &= (certain | (alone_enough & ~_related_doubt(partial, founder, father, mother))).all(
-        axis=1
-    )
+    # A half-typed parent with ancestors in the pedigree has no plain prior; nor has an untyped one
+    # who is an ancestor of the other parent.
+    related = ~(founder[father] & founder[mother])
+    doubt = related[:, None] & (partial | (ancestor[father] | ancestor[mother])[:, None])
+    coded &= (certain | (alone_enough & ~doubt)).all(axis=1)
     return coded
-
-
-def _related_doubt(
-    partial: NDArray[np.bool_],
-    founder: NDArray[np.bool_],
-    father: NDArray[np.int64],
-    mother: NDArray[np.int64],
-) -> NDArray[np.bool_]:
-    """Return where a half-typed parent has ancestors in the pedigree (its prior is not plain)."""
-    both_founders = founder[father] & founder[mother]
-    return partial & ~both_founders[:, None]
