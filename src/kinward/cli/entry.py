@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from kinward.cli import (
     convert,
+    demo,
     explain,
     lr,
     search,
@@ -26,7 +27,7 @@ DONE, NOT_SATISFIED, BAD_INPUT = 0, 1, 2
 """Exit statuses."""
 INTERRUPTED = 128 + signal.SIGINT
 
-_COMMANDS = (search, explain, lr, verify, tables, simulate, convert)
+_COMMANDS = (demo, search, explain, lr, verify, tables, simulate, convert)
 _DESCRIPTION = """\
 Compare the DNA profiles of rescued children with those of families searching for a missing
 child: every child with every family, completely, with exact likelihood ratios."""

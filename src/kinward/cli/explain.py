@@ -154,6 +154,8 @@ def _log(value: float | None) -> str:
 def _remark(one: LocusStory) -> str:
     if one.result.lr is None:
         return "the relatives contradict each other"
+    if not one.result.compared:
+        return "no relative typed"
     if not one.result.exclusion:
         return ""
     if not one.mutations:
@@ -183,6 +185,7 @@ def _as_json(child: str, family: Family, story: PairStory, notes: Sequence[str])
                 "child": str(one.child),
                 "relatives": {person: str(seen) for person, seen in one.relatives.items()},
                 "lr": one.result.lr,
+                "compared": one.result.compared,
                 "exclusion": one.result.exclusion,
                 "cumulative_log10_lr": finite(one.cumulative),
                 "mutations": [
