@@ -102,11 +102,12 @@ def child_rows(children: ChildTable, model: GeneticModel, loci: Sequence[str]) -
         column = columns.loci.index(locus)
         observations = [Observation(genotype) for genotype in columns.observed[column]]
         codes = columns.codes[:, column].astype(np.int32) - 1
+        fallible: dict[Observation, int] = {}
         for child, typing in children.typing.items():
             if codes[child] >= 0 and not typing.perfect:
-                genotype = columns.observed[column][codes[child]]
-                codes[child] = len(observations)
-                observations.append(Observation(genotype, typing))
+                seen = Observation(columns.observed[column][codes[child]], typing)
+                codes[child] = fallible.setdefault(seen, len(observations) + len(fallible))
+        observations.extend(fallible)
         if not observations:
             # Nobody is typed here: one row that no child shows spares every user a special case.
             allele = model.loci[locus].alleles[0]

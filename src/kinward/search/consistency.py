@@ -21,7 +21,7 @@ def _worth_checking(families: FamilyTable, columns: NDArray[np.intp]) -> NDArray
     Without a typed parent and child, or typed twins, any genotypes of two people are possible,
     unless ancestors are shared or inbred. A personal item counts as typed.
     """
-    typed = (families.genotypes.codes[:, columns] > 0).any(axis=1)
+    typed = np.asarray((families.genotypes.codes[:, columns] > 0).any(axis=1))
     family = np.repeat(np.arange(len(families)), np.diff(families.first))
     start = families.first[family]
     suspect = typed & (families.twin > 0)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from kinward.errors import ModelError
 from kinward.likelihood.missing import without_mutation
 from kinward.model.locus_model import GeneticModel
-from kinward.model.marker import linked_among
+from kinward.model.marker import find_locus, linked_among
 from kinward.model.mutation import MutationScheme
 from kinward.model.population import FrequencyTable
 from kinward.model.registry import ChildTable, FamilyTable
@@ -30,10 +30,12 @@ from kinward.search.record import SearchRun
 from kinward.search.scan import quantise, scan_table
 from kinward.search.slots import Slots, find_slots
 
-__all__ = ["PreparedModel", "prepare_model", "search"]
+__all__ = ["PreparedModel", "prepare_model", "search", "time_scan"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+Job = Callable[[], "tuple[str, Hits]"]
+"""One block's scan: returns what kind of score it made, and the pairs."""
 Progress = Callable[[str, int, int], None]
 """Called with a stage's name, work done and work in all."""
 
@@ -59,6 +61,11 @@ def _alleles_seen(*tables: ChildTable | FamilyTable) -> Mapping[str, set[str]]:
     return seen
 
 
+def _on_x(name: str) -> bool:
+    locus = find_locus(name)
+    return locus is not None and locus.kind == "X"
+
+
 def prepare_model(
     children: ChildTable,
     families: FamilyTable,
@@ -70,12 +77,14 @@ def prepare_model(
 ) -> PreparedModel:
     """Build the model for the loci that children, families and frequencies share.
 
-    Notes name loci without frequencies, alleles that were added, and linked pairs. Raises
+    Notes name loci without frequencies or on the X, alleles that were added, and linked pairs. Raises
     ModelError if no locus is shared.
     """
-    shared = [locus for locus in children.genotypes.loci if locus in families.genotypes.loci]
+    both = [locus for locus in children.genotypes.loci if locus in families.genotypes.loci]
+    shared = [locus for locus in both if not _on_x(locus)]
     usable = [locus for locus in shared if locus in table.loci]
-    notes = [
+    notes = [f"{locus} is skipped: loci on the X are not searched" for locus in both if _on_x(locus)]
+    notes += [
         f"{locus} is skipped: {table.name} has no frequencies for it"
         for locus in shared
         if locus not in table.loci
@@ -127,22 +136,11 @@ def search(
     if (min_log10_lr is None) == (expected_false is None):
         raise ModelError("give either a smallest log10 LR or a number of expected chance matches")
     clock = _Clock()
-    columns = np.array([families.genotypes.loci.index(x) for x in model.loci], dtype=np.intp)
-    rows = child_rows(children, model, tuple(model.loci))
-    slots = find_slots(families, model, columns)
-    tables = ParentTables.build(families, model, rows, columns.tolist())
-    builder = TableBuilder(families, model, rows, columns.tolist())
-
-    @cache
-    def plain() -> TableBuilder:
-        strict = _without_mutation(model)
-        plain_rows = child_rows(children, strict, tuple(model.loci))
-        return TableBuilder(families, strict, plain_rows, columns.tolist())
-
+    scorer = _scorer(children, families, model)
+    slots = scorer.slots
     clock.lap("prepare")
-    findings = check_families(families, slots, builder, plain, columns)
+    findings = check_families(families, slots, scorer.builder, scorer.plain, scorer.columns)
     clock.lap("check families")
-    scorer = PairScorer(children, families, slots, rows, tables, builder, plain, columns)
     chance = chance_matches(scorer, model, seed=seed)
     threshold = (
         min_log10_lr if min_log10_lr is not None else chance.threshold(expected_false or 0.0)
@@ -152,8 +150,13 @@ def search(
     work = _Work(scorer, threshold)
     full, alone = work.run(threads, progress)
     clock.lap("scan")
-    possible = ~np.isin(slots.family[full.slot], impossible)
-    candidates = rank(full.where(possible), scorer)
+    # Where the relatives cannot be related as stated, no figure means anything.
+    full, *parts = (
+        hits.where(~np.isin(slots.family[hits.slot], impossible))
+        for hits in (full, *alone.values())
+    )
+    alone = dict(zip(alone, parts, strict=True))
+    candidates = rank(full, scorer)
     one_parent = rank(_below_together(alone, full, scorer, threshold), scorer)
     clock.lap("rank")
     return SearchRun(
@@ -172,6 +175,50 @@ def search(
         notes=tuple(notes),
         version=version("kinward"),
     )
+
+
+def _scorer(children: ChildTable, families: FamilyTable, model: GeneticModel) -> PairScorer:
+    """Prepare the tables by which pairs are scored."""
+    columns = np.array([families.genotypes.loci.index(x) for x in model.loci], dtype=np.intp)
+    rows = child_rows(children, model, tuple(model.loci))
+
+    @cache
+    def plain() -> TableBuilder:
+        strict = _without_mutation(model)
+        plain_rows = child_rows(children, strict, tuple(model.loci))
+        return TableBuilder(families, strict, plain_rows, columns.tolist())
+
+    return PairScorer(
+        children,
+        families,
+        find_slots(families, model, columns),
+        rows,
+        ParentTables.build(families, model, rows, columns.tolist()),
+        TableBuilder(families, model, rows, columns.tolist()),
+        plain,
+        columns,
+    )
+
+
+def time_scan(
+    children: ChildTable,
+    families: FamilyTable,
+    model: GeneticModel,
+    min_log10_lr: float,
+    threads: int,
+) -> tuple[int, float]:
+    """Scan the coded slots with all their relatives; return pairs and wall seconds.
+
+    What `bench` measures: filter, extraction and exact scores of slots with one or two typed
+    parents, without reading, tables of other families, ranking or one-parent scores.
+    """
+    scorer = _scorer(children, families, model)
+    work = _Work(scorer, min_log10_lr)
+    jobs = list(work.coded_jobs())
+    start = time.perf_counter()
+    work.run_jobs(jobs, threads, None)
+    seconds = time.perf_counter() - start
+    return len(children) * int(scorer.slots.coded.sum()), seconds
 
 
 class _Clock:
@@ -238,7 +285,13 @@ class _Work:
 
     def run(self, threads: int, progress: Progress | None) -> tuple[Hits, dict[str, Hits]]:
         """Scan everything; returns pairs with all relatives, and with one parent alone."""
-        jobs = list(self._jobs())
+        jobs = [*self._table_jobs(), *self.coded_jobs(), *self._alone_jobs()]
+        return self.run_jobs(jobs, threads, progress)
+
+    def run_jobs(
+        self, jobs: Sequence[Job], threads: int, progress: Progress | None
+    ) -> tuple[Hits, dict[str, Hits]]:
+        """Run scans in threads; on an interrupt those not yet begun are dropped."""
         found: dict[str, list[Hits]] = {"full": [], "father": [], "mother": []}
         with ThreadPoolExecutor(max_workers=threads) as pool:
             waiting: set[Future[tuple[str, Hits]]] = {pool.submit(job) for job in jobs}
@@ -259,28 +312,31 @@ class _Work:
             side: Hits.joined(found[side]) for side in ("father", "mother")
         }
 
-    def _jobs(self) -> Iterator[Callable[[], tuple[str, Hits]]]:
+    def _table_jobs(self) -> Iterator[Job]:
         for block in _blocks(self.tabulated, TABLE_BLOCK):
             yield partial(_labelled, "full", partial(self._table_block, block))
+
+    def coded_jobs(self) -> Iterator[Job]:
+        """Yield the scans of coded slots with all their relatives."""
         if len(self.two_parents):
             limit = self._limits_two_parents()
             for block in _blocks(self.two_parents, CODED_BLOCK):
                 yield partial(_labelled, "full", partial(self._two_parent_block, block, limit))
-        for side, alone, members in (
-            ("father", False, self.father),
-            ("mother", False, self.mother),
-            ("father", True, self.alone),
-            ("mother", True, self.alone),
-        ):
-            if not len(members):
-                continue
-            table = self.tables.father_only if side == "father" else self.tables.mother_only
-            filter_ = self._one_parent_filter(table)
-            for block in _blocks(members, CODED_BLOCK):
-                scan = partial(
-                    self._one_parent_block, block, table, filter_, father=side == "father"
-                )
-                yield partial(_labelled, side if alone else "full", scan)
+        yield from self._one_parent_jobs(self.father, "full", father=True)
+        yield from self._one_parent_jobs(self.mother, "full", father=False)
+
+    def _alone_jobs(self) -> Iterator[Job]:
+        yield from self._one_parent_jobs(self.alone, "father", father=True)
+        yield from self._one_parent_jobs(self.alone, "mother", father=False)
+
+    def _one_parent_jobs(self, members: IntArray, label: str, *, father: bool) -> Iterator[Job]:
+        if not len(members):
+            return
+        table = self.tables.father_only if father else self.tables.mother_only
+        filter_ = self._one_parent_filter(table)
+        for block in _blocks(members, CODED_BLOCK):
+            scan = partial(self._one_parent_block, block, table, filter_, father=father)
+            yield partial(_labelled, label, scan)
 
     def _one_parent_filter(self, table: OneParentTable) -> _OneParentFilter:
         best = exclusion.best_one_parent(
@@ -309,9 +365,7 @@ class _Work:
         """Return the genotype codes of the registered parent, (loci, slots)."""
         slots = self.scorer.slots
         parent = (slots.father if father else slots.mother)[block]
-        codes = self.scorer.families.genotypes.codes[parent][:, self.scorer.columns]
-        known = (parent >= 0) & ~self.scorer.families.missing[parent]
-        return np.ascontiguousarray(np.where(known[:, None], codes, np.int16(0)).T)
+        return np.ascontiguousarray(self.tables.parents.everywhere(parent).T)
 
     def _one_parent_block(
         self,
@@ -352,7 +406,9 @@ class _Work:
             ),
         )  # fmt: skip
         hits = Hits(self.plain_children[hits.child], hits.slot, hits.log10_lr)
-        return Hits.joined([hits, *(self._composite(c, block) for c in self.composite_children.tolist())])
+        return Hits.joined(
+            [hits, *(self._composite(c, block) for c in self.composite_children.tolist())]
+        )
 
     def _composite(self, child: int, block: IntArray) -> Hits:
         """Score a child with a composite row against every slot of a block: no filter."""

@@ -102,7 +102,8 @@ def allowed_exclusions(
     )
     allowed: NDArray[np.int64] = (reach >= threshold - 1e-9).sum(axis=1) - 1
     # Counts are kept modulo 2**PLANES: they can only come out too small, and pass.
-    return np.minimum(allowed, 2**PLANES - 1)
+    capped: NDArray[np.int64] = np.minimum(allowed, 2**PLANES - 1)
+    return capped
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from kinward.model.registry import ChildTable, FamilyTable
 from kinward.search.child_rows import ChildRows
-from kinward.search.parent_tables import ParentTables, shows_allele
+from kinward.search.parent_tables import ParentTables
 from kinward.search.posterior_table import TableBuilder, group_slots
 from kinward.search.record import Candidates
 from kinward.search.slots import Slots
@@ -68,9 +68,9 @@ class PairScorer:
         parent = (self.slots.father if father else self.slots.mother)[slot]
         both = self.slots.father_typed[slot] & self.slots.mother_typed[slot]
         total = np.zeros(len(child))
-        for locus, column in enumerate(self.columns):
+        for locus in range(len(self.columns)):
             row = self.rows.rows[child, locus]
-            code = self._registered_code(parent, column)
+            code = self.tables.parents.at(parent, locus)
             at = table.start[locus] + np.maximum(row, 0) * table.codes[locus] + code
             with np.errstate(divide="ignore"):
                 total += np.where(row >= 0, np.log10(table.ratios[at]), 0.0)
@@ -84,18 +84,13 @@ class PairScorer:
         total[~coded] = self._full_tabulated(child[~coded], slot[~coded])
         return total
 
-    def _registered_code(self, parent: IntArray, column: int) -> IntArray:
-        known = (parent >= 0) & ~self.families.missing[parent]
-        codes = self.families.genotypes.codes[parent, column].astype(np.int64)
-        return np.where(known, codes, 0)
-
     def _full_coded(self, child: IntArray, slot: IntArray) -> FloatArray:
         t = self.tables
         total = np.zeros(len(child))
-        for locus, column in enumerate(self.columns):
+        for locus in range(len(self.columns)):
             row = self.rows.rows[child, locus].astype(np.int64)
-            father = self._registered_code(self.slots.father[slot], column)
-            mother = self._registered_code(self.slots.mother[slot], column)
+            father = t.parents.at(self.slots.father[slot], locus)
+            mother = t.parents.at(self.slots.mother[slot], locus)
             flat = t.row_start[locus] + np.maximum(row, 0)
             x = t.hand_start[locus] + t.first[flat] * t.codes[locus]
             y = t.hand_start[locus] + t.second[flat] * t.codes[locus]
@@ -115,15 +110,10 @@ class PairScorer:
     def coded_table(self, locus: int, slot: IntArray) -> FloatArray:
         """Return T of every row at one locus for coded slots, (rows, slots)."""
         t = self.tables
-        column = int(self.columns[locus])
         size = int(t.codes[locus])
         span = slice(int(t.hand_start[locus]), int(t.hand_start[locus + 1]))
-        father = t.father[span].reshape(-1, size)[
-            :, self._registered_code(self.slots.father[slot], column)
-        ]
-        mother = t.mother[span].reshape(-1, size)[
-            :, self._registered_code(self.slots.mother[slot], column)
-        ]
+        father = t.father[span].reshape(-1, size)[:, t.parents.at(self.slots.father[slot], locus)]
+        mother = t.mother[span].reshape(-1, size)[:, t.parents.at(self.slots.mother[slot], locus)]
         locus_rows = self.rows.per_locus[locus]
         joint = father[:, None, :] * mother[None, :, :]
         table: FloatArray = locus_rows.onto_rows(joint) / locus_rows.chance[:, None]
@@ -133,7 +123,7 @@ class PairScorer:
         """Return T of every row at one locus with one registered parent alone, (rows, slots)."""
         table = self.tables.father_only if father else self.tables.mother_only
         parent = (self.slots.father if father else self.slots.mother)[slot]
-        code = self._registered_code(parent, int(self.columns[locus]))
+        code = self.tables.parents.at(parent, locus)
         span = slice(int(table.start[locus]), int(table.start[locus + 1]))
         ratios: FloatArray = table.ratios[span].reshape(-1, int(table.codes[locus]))
         return ratios[:, code]
@@ -190,22 +180,22 @@ class PairScorer:
         return counts
 
     def _excluded_by_parents(self, child: IntArray, slot: IntArray) -> NDArray[np.bool_]:
+        t = self.tables
         out = np.zeros((len(child), len(self.columns)), dtype=np.bool_)
-        for locus, column in enumerate(self.columns):
+        for locus in range(len(self.columns)):
             row = self.rows.rows[child, locus].astype(np.int64)
-            father = self._registered_code(self.slots.father[slot], column)
-            mother = self._registered_code(self.slots.mother[slot], column)
+            father = t.parents.at(self.slots.father[slot], locus)
+            mother = t.parents.at(self.slots.mother[slot], locus)
             locus_rows = self.rows.per_locus[locus]
-            shown = shows_allele(
-                self.families.genotypes.observed[column], self.builder.models[locus]
-            )
+            span = slice(int(t.hand_start[locus]), int(t.hand_start[locus + 1]))
+            shown = t.shown[span].reshape(-1, int(t.codes[locus]))
             x = locus_rows.first[np.maximum(row, 0)]
             y = locus_rows.second[np.maximum(row, 0)]
             fits = (shown[x, father] & shown[y, mother]) | (shown[y, father] & shown[x, mother])
             for odd, weights in locus_rows.composite.items():
                 mine = np.flatnonzero(row == odd)
-                pairs = np.argwhere(weights > 0)
-                for one, two in pairs:
+                fits[mine] = False
+                for one, two in np.argwhere(weights > 0):
                     fits[mine] |= shown[one, father[mine]] & shown[two, mother[mine]]
             out[:, locus] = (row >= 0) & ~fits
         return out
