@@ -205,6 +205,29 @@ def test_a_family_that_cannot_be_is_a_fault(
     assert sorted(small.iterdir()) == before
 
 
+def test_loci_on_the_x_are_passed_over_with_a_note(
+    small: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Their transmission differs between the sexes: nothing of them enters a search yet."""
+    for name, value in (("children", "14"), ("families", "")):
+        path = small / f"{name}.csv"
+        head, *body = path.read_text(encoding="utf-8").splitlines()
+        lines = [f"{head},DXS10135", *(f"{line},{value}" for line in body if line[:2] != "A,")]
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    frequencies = small / "frequencies.csv"
+    frequencies.write_text(
+        "locus,allele,frequency\nTH01,6,0.5\nTH01,7,0.5\nDXS10135,14,1\n", encoding="utf-8"
+    )
+    status = run(
+        "search", small / "children.csv", small / "families.csv", "--frequencies", frequencies,
+        "--mutation", "none", "--min-log10-lr", "-9", "--out", small / "out.csv",
+    )  # fmt: skip
+    assert status == 0
+    text = capsys.readouterr().out
+    assert "DXS10135 is skipped: loci on the X are not searched" in text
+    assert "vWA is skipped: frequencies has no frequencies for it" in text
+
+
 def test_rejects_hold_the_faulty_rows_and_the_rest_is_searched(
     small: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

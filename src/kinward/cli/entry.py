@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from kinward.cli import (
+    bench,
     convert,
     demo,
     explain,
@@ -27,7 +28,7 @@ DONE, NOT_SATISFIED, BAD_INPUT = 0, 1, 2
 """Exit statuses."""
 INTERRUPTED = 128 + signal.SIGINT
 
-_COMMANDS = (demo, search, explain, lr, verify, tables, simulate, convert)
+_COMMANDS = (demo, search, explain, lr, verify, tables, simulate, convert, bench)
 _DESCRIPTION = """\
 Compare the DNA profiles of rescued children with those of families searching for a missing
 child: every child with every family, completely, with exact likelihood ratios."""

@@ -77,13 +77,15 @@ def prepare_model(
 ) -> PreparedModel:
     """Build the model for the loci that children, families and frequencies share.
 
-    Notes name loci without frequencies or on the X, alleles that were added, and linked pairs. Raises
-    ModelError if no locus is shared.
+    Notes name loci without frequencies or on the X, alleles that were added, and linked pairs.
+    Raises ModelError if no locus is shared.
     """
     both = [locus for locus in children.genotypes.loci if locus in families.genotypes.loci]
     shared = [locus for locus in both if not _on_x(locus)]
     usable = [locus for locus in shared if locus in table.loci]
-    notes = [f"{locus} is skipped: loci on the X are not searched" for locus in both if _on_x(locus)]
+    notes = [
+        f"{locus} is skipped: loci on the X are not searched" for locus in both if _on_x(locus)
+    ]
     notes += [
         f"{locus} is skipped: {table.name} has no frequencies for it"
         for locus in shared
