@@ -42,6 +42,8 @@ Progress = Callable[[str, int, int], None]
 CODED_BLOCK = 8192
 TABLE_BLOCK = 1024
 """Slots per block: their bits or bytes stay in the second-level cache."""
+TABLE_BUILD = 4096
+"""Slots whose tables are built together: calls are few, and memory stays bounded."""
 FIRST_HITS = 1 << 14
 
 
@@ -315,8 +317,19 @@ class _Work:
         }
 
     def _table_jobs(self) -> Iterator[Job]:
-        for block in _blocks(self.tabulated, TABLE_BLOCK):
-            yield partial(_labelled, "full", partial(self._table_block, block))
+        """Yield jobs that each build the tables of about TABLE_BUILD slots and scan them."""
+        scorer = self.scorer
+        batch: list[SlotGroup] = []
+        size = 0
+        for group in group_slots(scorer.families, scorer.slots, self.tabulated):
+            for part in group.parts(TABLE_BUILD):
+                batch.append(part)
+                size += len(part.slots)
+                if size >= TABLE_BUILD:
+                    yield partial(_labelled, "full", partial(self._table_batch, batch))
+                    batch, size = [], 0
+        if batch:
+            yield partial(_labelled, "full", partial(self._table_batch, batch))
 
     def coded_jobs(self) -> Iterator[Job]:
         """Yield the scans of coded slots with all their relatives."""
@@ -418,27 +431,41 @@ class _Work:
         hits = Hits(np.full(len(block), child), block, log10_lr)
         return hits.where(log10_lr >= self.threshold)
 
-    def _table_block(self, block: IntArray) -> Hits:
+    def _table_batch(self, groups: Sequence[SlotGroup]) -> Hits:
         scorer = self.scorer
-        groups: list[SlotGroup] = group_slots(scorer.families, scorer.slots, block)
-        order = np.concatenate([group.slots for group in groups])
+        slots = np.concatenate([group.slots for group in groups])
         rows = self.tables.row_start
-        log_ratios = np.zeros((int(rows[-1]) + 1, len(order)))
+        ratios = np.zeros((int(rows[-1]) + 1, len(slots)))
         start = 0
         for group in groups:
             span = slice(start, start + len(group.slots))
             for locus in range(len(scorer.columns)):
-                ratios, _ = scorer.builder.tables(group, locus)
-                with np.errstate(divide="ignore"):
-                    log_ratios[rows[locus] : rows[locus + 1], span] = np.log10(ratios)
+                table, _ = scorer.builder.tables(group, locus)
+                ratios[rows[locus] : rows[locus + 1], span] = table
             start = span.stop
+        found = []
+        for first in range(0, len(slots), TABLE_BLOCK):
+            span = slice(first, first + TABLE_BLOCK)
+            found.append(self._table_block(slots[span], ratios[:, span].copy()))
+        return Hits.joined(found)
+
+    def _table_block(self, slots: IntArray, ratios: FloatArray) -> Hits:
+        """Scan one block given its ratios (rows + 1, slots), which are overwritten."""
+        with np.errstate(divide="ignore"):
+            log_ratios = np.log10(ratios[:-1], out=ratios[:-1])
         # An impossible family has no LR at all: it reaches no threshold.
-        np.nan_to_num(log_ratios, copy=False, nan=-np.inf, neginf=-np.inf, posinf=np.inf)
-        steps, scale = quantise(log_ratios)
+        log_ratios[np.isnan(log_ratios)] = -np.inf
+        steps, scale = quantise(ratios)
         return _collect(
-            order,
+            slots,
             lambda out: scan_table(
-                steps, scale, log_ratios, self.rows.rows, rows, self.threshold, out
+                steps,
+                scale,
+                ratios,
+                self.rows.rows,
+                self.tables.row_start,
+                self.threshold,
+                out,
             ),
         )
 

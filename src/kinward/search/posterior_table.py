@@ -8,7 +8,7 @@ eliminated together, one lane each.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ __all__ = ["SlotGroup", "TableBuilder", "group_slots"]
 
 FloatArray = NDArray[np.float64]
 STATUSES: tuple[Status, ...] = ("untyped", "phased", "open")
-LANES = 256
+LANES = 512
 """Families eliminated together: enough to fill vector registers, few enough to stay in cache."""
 SUMS_TO_ONE = 1e-12
 
@@ -44,9 +44,18 @@ class SlotGroup:
     hidden: tuple[int, ...]
     """Other missing children: left untyped while this one is tested."""
 
+    def parts(self, size: int) -> Iterator[SlotGroup]:
+        """Yield the group in parts of at most `size` slots."""
+        for start in range(0, len(self.slots), size):
+            span = slice(start, start + size)
+            yield replace(self, slots=self.slots[span], people=self.people[span])
+
 
 def group_slots(families: FamilyTable, slots: Slots, chosen: NDArray[np.int64]) -> list[SlotGroup]:
-    """Group slots by the structure of their family, in order of first appearance."""
+    """Group slots by the structure of their family, in order of first appearance.
+
+    Sex is no part of it: on autosomes only a parent's counts, which follows from the role.
+    """
     groups: dict[bytes, list[int]] = {}
     for slot in chosen.tolist():
         start, stop = families.first[slots.family[slot] : slots.family[slot] + 2].tolist()
@@ -55,7 +64,6 @@ def group_slots(families: FamilyTable, slots: Slots, chosen: NDArray[np.int64]) 
                 (int(slots.row[slot]) - start).to_bytes(2, "little"),
                 families.father[start:stop].tobytes(),
                 families.mother[start:stop].tobytes(),
-                families.sex[start:stop].tobytes(),
                 families.missing[start:stop].tobytes(),
                 families.twin[start:stop].tobytes(),
                 families.founder_inbreeding[start:stop].tobytes(),

@@ -15,6 +15,7 @@ __all__ = ["quantise", "scan_table"]
 
 FloatArray = NDArray[np.float64]
 LOWEST = -128
+STRIDE = 128
 
 
 def quantise(log_ratios: FloatArray) -> tuple[NDArray[np.int8], float]:
@@ -50,24 +51,29 @@ def scan_table(  # type: ignore[no-untyped-def]
         for locus in range(loci):
             row = children[child, locus]
             chosen[locus] = row_start[locus] + row if row >= 0 else empty
+        bound[:] = 0
         for four in range(len(chosen) // 4):
             a, b = steps[chosen[4 * four]], steps[chosen[4 * four + 1]]
             c, d = steps[chosen[4 * four + 2]], steps[chosen[4 * four + 3]]
-            if four == 0:
-                for slot in range(slots):
-                    bound[slot] = np.int16(a[slot]) + b[slot] + c[slot] + d[slot]
-            else:
-                for slot in range(slots):
-                    bound[slot] += np.int16(a[slot]) + b[slot] + c[slot] + d[slot]
-        for slot in range(slots):
-            if bound[slot] >= floor:
-                log10_lr = 0.0
-                for locus in range(loci):
-                    log10_lr += log_ratios[chosen[locus], slot]
-                if log10_lr >= threshold:
-                    if found < len(out_child):
-                        out_child[found] = child
-                        out_slot[found] = slot
-                        out_lr[found] = log10_lr
-                    found += 1
+            for slot in range(slots):
+                bound[slot] += np.int16(a[slot]) + b[slot] + c[slot] + d[slot]
+        for first in range(0, slots, STRIDE):
+            last = min(first + STRIDE, slots)
+            # The largest of a stride is found by vector instructions; few strides go further.
+            best = np.int16(-32768)
+            for slot in range(first, last):
+                best = max(best, bound[slot])
+            if best < floor:
+                continue
+            for slot in range(first, last):
+                if bound[slot] >= floor:
+                    log10_lr = 0.0
+                    for locus in range(loci):
+                        log10_lr += log_ratios[chosen[locus], slot]
+                    if log10_lr >= threshold:
+                        if found < len(out_child):
+                            out_child[found] = child
+                            out_slot[found] = slot
+                            out_lr[found] = log10_lr
+                        found += 1
     return found
