@@ -37,17 +37,22 @@ DRAWS_PER_SLOT = 200
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _ClassSample:
-    """Simulated children of sampled slots of one class: log10 LR, (slots, draws)."""
+    """Simulated children of sampled slots of one class, (slots, draws).
+
+    `log10_density` is how much likelier a draw is given the relatives than in the population: the
+    log10 LR but for theta, with which an unrelated child of the same subpopulation is meant.
+    """
 
     family_class: str
     one_parent: str
     members: IntArray
     log10_lr: FloatArray
+    log10_density: FloatArray
 
     def expected(self, threshold: float, children: int) -> tuple[float, float]:
         """Return the expected number of chance matches and its standard error."""
         with np.errstate(over="ignore"):
-            weight = 2.0 / (1.0 + 10.0**self.log10_lr)
+            weight = 2.0 / (1.0 + 10.0**self.log10_density)
         weight = np.where(self.log10_lr >= threshold, weight, 0.0)
         per_slot = weight.mean(axis=1)
         pairs = children * len(self.members)
@@ -141,13 +146,13 @@ def chance_matches(scorer: PairScorer, model: GeneticModel, *, seed: int) -> Cha
     for label, members in slot_labels(scorer.families, scorer.slots, scorer.columns).items():
         sampled = random.permutation(members)[:SLOTS_PER_CLASS]
         ratios = _all_ratios(predicted, sampled)
-        samples.append(_ClassSample(label, "", members, _draw(ratios, rows, typed, random)))
+        samples.append(_ClassSample(label, "", members, *_draw(ratios, rows, typed, random)))
         both = scorer.slots.father_typed[sampled] & scorer.slots.mother_typed[sampled]
         if both.all():
             for side in ("father", "mother"):
                 ratios = _alone_ratios(predicted, sampled, father=side == "father")
                 drawn = _draw(ratios, rows, typed, random)
-                samples.append(_ClassSample(label, side, members, drawn))
+                samples.append(_ClassSample(label, side, members, *drawn))
     return ChancePrediction(tuple(samples), len(scorer.children))
 
 
@@ -179,8 +184,8 @@ def _draw(
     rows: ChildRows,
     typed: NDArray[np.bool_],
     random: np.random.Generator,
-) -> FloatArray:
-    """Draw children and return their log10 LR, (slots, draws).
+) -> tuple[FloatArray, FloatArray]:
+    """Draw children and return their log10 LR and log10 density ratio, (slots, draws).
 
     The first half of the draws comes from P(genotype | relatives), the second from the
     population. Each drawn child is typed at the loci of a child of the search taken at random.
@@ -188,6 +193,7 @@ def _draw(
     half = DRAWS_PER_SLOT // 2
     slots = ratios[0].shape[1]
     total = np.zeros((slots, DRAWS_PER_SLOT))
+    excess = np.zeros_like(total)
     pattern = typed[random.integers(len(typed), size=total.shape)]
     for locus, ratio in enumerate(ratios):
         chance = rows.per_locus[locus].chance
@@ -196,6 +202,9 @@ def _draw(
         point = random.random(total.shape)
         with np.errstate(divide="ignore"):
             log_ratio = np.log10(ratio)
+            # One without theta, if the frequencies sum to one.
+            sums = np.where(related[-1] > 0, related[-1] / unrelated[-1], 1.0)
+        excess += np.where(pattern[:, :, locus], np.log10(sums)[:, None], 0.0)
         for slot in range(slots):
             mine = related[:, slot]
             row = np.concatenate(
@@ -206,4 +215,4 @@ def _draw(
             )
             drawn = log_ratio[np.minimum(row, len(ratio) - 1), slot]
             total[slot] += np.where(pattern[slot, :, locus], drawn, 0.0)
-    return total
+    return total, total - excess
