@@ -80,7 +80,9 @@ class Pedigree:
 
     def without_parents(self, person: str) -> Pedigree:
         """Return the pedigree in which this person is a founder (keeps descendants)."""
-        people = [replace(p, father=None, mother=None) if p.id == person else p for p in self.people]
+        people = [
+            replace(p, father=None, mother=None) if p.id == person else p for p in self.people
+        ]
         single = any((f < 0) != (m < 0) for f, m in zip(self.father, self.mother, strict=True))
         return Pedigree.build(people, allow_single_parent=single)
 

@@ -10,7 +10,14 @@ from types import MappingProxyType
 from kinward.errors import KinwardError
 from kinward.model.allele import allele_sort_key, canonical_allele
 
-__all__ = ["PERFECT_TYPING", "Genotype", "GenotypeError", "Profile", "TypingModel", "parse_genotype"]
+__all__ = [
+    "PERFECT_TYPING",
+    "Genotype",
+    "GenotypeError",
+    "Profile",
+    "TypingModel",
+    "parse_genotype",
+]
 
 
 class GenotypeError(KinwardError):
