@@ -8,9 +8,20 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from registry_strategies import KINDS, Features, Registry, SlowSearch, build, check, features
+from registry_strategies import (
+    KINDS,
+    LISTED,
+    Features,
+    Registry,
+    SlowSearch,
+    build,
+    check,
+    features,
+)
 
 from kinward.errors import ModelError, TooLargeError
+from kinward.model.mutation import parse_mutation
+from kinward.model.population import FrequencyTable
 from kinward.search import chance, engine, posterior_table
 from kinward.search.engine import search
 from kinward.search.exclusion import NARROW
@@ -146,3 +157,21 @@ def test_both_or_neither_threshold_is_refused() -> None:
     for limits in ({}, {"min_log10_lr": 1.0, "expected_false": 1.0}):
         with pytest.raises(ModelError, match="either"):
             search(registry.children, registry.families, registry.model, **limits)  # type: ignore[arg-type]
+
+
+def test_loci_on_the_x_are_not_searched() -> None:
+    """They are inherited otherwise; scored as autosomal they would mislead."""
+    registry = build(Features(("father", "sibs"), children=3, loci=2))
+    names = ("TH01", "DXS10103")
+    children, families = (
+        replace(table, genotypes=replace(table.genotypes, loci=names))
+        for table in (registry.children, registry.families)
+    )
+    figures = dict.fromkeys(names, dict.fromkeys(LISTED, 1.0 / len(LISTED)))
+    table = FrequencyTable.build("test", figures)
+    prepared = engine.prepare_model(children, families, table, parse_mutation("none"))
+    assert list(prepared.model.loci) == ["TH01"]
+    assert any("DXS10103" in note and "X" in note for note in prepared.notes)
+    only_x = FrequencyTable.build("test", {"DXS10103": figures["DXS10103"]})
+    with pytest.raises(ModelError, match="share no"):
+        engine.prepare_model(children, families, only_x, parse_mutation("none"))
