@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 
@@ -77,6 +77,9 @@ KINDS = {
     "father's mother": "g m; m f; f+ g m m; c! f+ m u",
     "mother's father": "f m; h+ f; m+ f h+ f; c! f m+ u",
     "child of the missing": "f m; m f; c! f m m; p+ f; k+ c! p+ u",
+    "parents and child of the missing": "f+ m; m+ f; c! f+ m+ m; p+ f; k+ c! p+ u",
+    "parents and twin": "f+ m; m+ f; c!= f+ m+ m; t+= f+ m+ m",
+    "parents and grandparents": "g+ m; h f; f+ g+ h m; m+ f; c! f+ m+ u",
     "missing founder": "c! m; p+ f; k+ c! p+ u",
     "alone": "c! u",
 }
@@ -190,7 +193,7 @@ class Registry:
         return self.children.genotypes.profile(child, typing)
 
 
-def build(wanted: Features) -> Registry:
+def build(wanted: Features, kinds: Mapping[str, str] = KINDS) -> Registry:
     """Draw the genotypes: children of the missing's place in their family, and strangers."""
     rng = np.random.default_rng(wanted.seed)
     names = [f"L{i}" for i in range(wanted.loci)]
@@ -204,7 +207,7 @@ def build(wanted: Features) -> Registry:
     families, profiles, people_typing, places = [], [], {}, []
     row = 0
     for kind in wanted.kinds:
-        people = members(KINDS[kind])
+        people = members(kinds[kind])
         pedigree = Pedigree.build(spelled(people))
         drawn = _drop(rng, pedigree, alleles)
         inbred = {p.id: rng.choice([0.0, 0.25, 1.0], p=[0.4, 0.4, 0.2]) for p in pedigree.people}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import fields, replace
 
 import numpy as np
@@ -157,6 +158,29 @@ def test_both_or_neither_threshold_is_refused() -> None:
     for limits in ({}, {"min_log10_lr": 1.0, "expected_false": 1.0}):
         with pytest.raises(ModelError, match="either"):
             search(registry.children, registry.families, registry.model, **limits)  # type: ignore[arg-type]
+
+
+def test_nobody_to_compare_is_refused() -> None:
+    registry = build(Features(("father",), children=3))
+    children = replace(
+        registry.children,
+        ids=registry.children.ids[:0],
+        sex=registry.children.sex[:0],
+        genotypes=registry.children.genotypes.take(slice(0, 0)),
+    )
+    with pytest.raises(ModelError, match="at least one child"):
+        run(replace(registry, children=children), 1.0)
+    with pytest.raises(ModelError, match="not a number"):
+        run(registry, math.nan)
+
+
+def test_large_family_of_few_typed() -> None:
+    """The patterns of who is typed in more than forty people tell families apart."""
+    line = [f"a{i} m; b{i} f; a{i + 1} a{i} b{i} m" for i in range(21)]
+    people = "; ".join([line[0], *(part.split("; ", 1)[1] for part in line[1:])])
+    text = f"{people}; m+ f; c! a21 m+ u; s+ a21 m+ f; z+ a0 b0 m"
+    registry = build(Features(("long",) * 6, children=4, untyped=0.5), {"long": text})
+    check(run(registry, -300.0), SlowSearch(registry), -300.0)
 
 
 def test_loci_on_the_x_are_not_searched() -> None:

@@ -135,10 +135,14 @@ def search(
     The threshold is `min_log10_lr`, or the one at which `expected_false` chance matches are
     expected in this run. Complete: a pair is left out only if its exact log10 LR is below it.
     `seed` serves the chance matches alone. Raises ModelError unless exactly one of the two is
-    given.
+    given, and if there is nobody to compare.
     """
     if (min_log10_lr is None) == (expected_false is None):
         raise ModelError("give either a smallest log10 LR or a number of expected chance matches")
+    if min_log10_lr is not None and np.isnan(min_log10_lr):
+        raise ModelError("the smallest log10 LR is not a number")
+    if not len(children) or not families.missing.any():
+        raise ModelError("a search needs at least one child and one missing child")
     clock = _Clock()
     scorer = _scorer(children, families, model)
     slots = scorer.slots

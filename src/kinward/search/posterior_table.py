@@ -193,8 +193,12 @@ class TableBuilder:
         codes = self.families.genotypes.codes[group.people, self.columns[locus]].astype(np.intp)
         codes[:, list(group.hidden)] = 0
         status = self._genome_status(group, locus, codes)
-        weight = 3 ** np.arange(status.shape[1], dtype=np.int64)
-        pattern, where = np.unique(status @ weight, return_inverse=True)
+        if status.shape[1] <= 40:
+            key = status @ 3 ** np.arange(status.shape[1], dtype=np.int64)
+            pattern, where = np.unique(key, return_inverse=True)
+        else:  # such a number would not fit into 64 bits
+            pattern, where = np.unique(status, axis=0, return_inverse=True)
+            where = where.reshape(-1)
         for number in range(len(pattern)):
             members = np.flatnonzero(where == number)
             kinds = tuple(STATUSES[s] for s in status[members[0]])
