@@ -80,6 +80,8 @@ KINDS = {
     "parents and child of the missing": "f+ m; m+ f; c! f+ m+ m; p+ f; k+ c! p+ u",
     "parents and twin": "f+ m; m+ f; c!= f+ m+ m; t+= f+ m+ m",
     "parents and grandparents": "g+ m; h f; f+ g+ h m; m+ f; c! f+ m+ u",
+    "missing father of the missing": "f!+ m; m+ f; c! f!+ m+ u",
+    "father and daughter": "f m; m f; d f m f; c! f d u; k+ f d m; l+ f d f",
     "missing founder": "c! m; p+ f; k+ c! p+ u",
     "alone": "c! u",
 }

@@ -183,6 +183,25 @@ def test_large_family_of_few_typed() -> None:
     check(run(registry, -300.0), SlowSearch(registry), -300.0)
 
 
+@pytest.mark.parametrize("mutation", ["none", "equal:0.01"])
+def test_two_children_of_father_and_daughter(mutation: str) -> None:
+    """They show at most three alleles, which no pair of typed parent and child tells."""
+    kinds = ("father and daughter",) * 40
+    registry = build(Features(kinds, children=3, mutation=mutation, astray=0.8, untyped=0.0))
+    found = run(registry, -300.0)
+    assert len(found.findings) > 2
+    assert {finding.impossible for finding in found.findings} == {mutation == "none"}
+    check(found, SlowSearch(registry), -300.0)
+
+
+def test_personal_item_of_the_second_child_must_fit() -> None:
+    kinds = ("personal item, two missing",) * 12
+    registry = build(Features(kinds, children=3, mutation="none", astray=0.4, untyped=0.0))
+    found = run(registry, -300.0)
+    assert any(finding.impossible for finding in found.findings)
+    check(found, SlowSearch(registry), -300.0)
+
+
 def test_loci_on_the_x_are_not_searched() -> None:
     """They are inherited otherwise; scored as autosomal they would mislead."""
     registry = build(Features(("father", "sibs"), children=3, loci=2))
