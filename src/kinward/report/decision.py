@@ -387,7 +387,9 @@ def _examined(run: SearchRun, rule: DecisionRule, base: Decision) -> Decision:
 
 def _headline(verdict: Verdict) -> str:
     if verdict == "found":
-        return "The DNA identifies this family and speaks against the close relatives considered."
+        return (
+            "The DNA points to this family alone and speaks against the close relatives considered."
+        )
     return "One family stands out, but the DNA so far does not settle it."
 
 
