@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kinward.io.tables import Rejects
+    from kinward.model.registry import FamilyTable
     from kinward.search.inputs import Inputs
     from kinward.search.outputs import RunPaths
     from kinward.search.record import FamilyFinding, SearchRun
@@ -75,6 +76,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
+    from functools import partial
     from pathlib import Path
 
     from kinward.search.engine import prepare_model, search
@@ -90,7 +92,8 @@ def _run(args: argparse.Namespace) -> int:
     paths.check()
     with Progress(quiet=args.quiet) as progress:
         inputs = read_inputs(args.children, args.families)
-        if paths.rejects is None:
+        refuse = paths.rejects is None
+        if refuse:
             inputs.require_clean()
         children, families = inputs.children.table, inputs.families.table
         prepared = prepare_model(
@@ -106,8 +109,9 @@ def _run(args: argparse.Namespace) -> int:
             seed=args.seed,
             progress=progress,
             notes=(*inputs.notes, *prepared.notes),
+            on_findings=partial(_refuse, families, args.families) if refuse else None,
         )
-        rejects = _rejects(run, inputs, args.families, allowed=paths.rejects is not None)
+        rejects = _rejects(run, inputs, args.families)
     record = run_record(run, inputs, mutation, expected_false=args.expected_false)
     report = _report(run, inputs) if paths.report is not None else b""
     publish(run, record, paths, rejects=rejects, report=report)
@@ -118,15 +122,22 @@ def _run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _rejects(run: SearchRun, inputs: Inputs, path: str, *, allowed: bool) -> Rejects:
-    """Collect what a rejects file holds; without one, impossible families are an error."""
+def _refuse(families: FamilyTable, path: str, findings: Sequence[FamilyFinding]) -> None:
+    """Raise InputError, before anything is compared, if a family is impossible."""
     from kinward.errors import InputError
+    from kinward.search.inputs import inconsistent_families
+
+    rows = inconsistent_families(families, findings, path)
+    if rows:
+        raise InputError([row.fault for row in rows if row.fault.kind == "inconsistent-family"])
+
+
+def _rejects(run: SearchRun, inputs: Inputs, path: str) -> Rejects:
+    """Collect what a rejects file holds."""
     from kinward.io.tables import Rejects
     from kinward.search.inputs import inconsistent_families, joined_rejects
 
-    rows = inconsistent_families(run, path)
-    if rows and not allowed:
-        raise InputError([row.fault for row in rows if row.fault.kind == "inconsistent-family"])
+    rows = inconsistent_families(run.families, run.findings, path)
     found = Rejects(inputs.families.rejected.header, rows)
     return joined_rejects([inputs.children.rejected, inputs.families.rejected, found])
 

@@ -26,7 +26,7 @@ from kinward.search.consistency import check_families
 from kinward.search.parent_tables import OneParentTable, ParentTables
 from kinward.search.posterior_table import SlotGroup, TableBuilder, group_slots
 from kinward.search.rank import Hits, PairScorer, rank
-from kinward.search.record import SearchRun
+from kinward.search.record import FamilyFinding, SearchRun
 from kinward.search.scan import quantise, scan_table
 from kinward.search.slots import Slots, find_slots
 
@@ -129,13 +129,15 @@ def search(
     seed: int = 1,
     progress: Progress | None = None,
     notes: Sequence[str] = (),
+    on_findings: Callable[[tuple[FamilyFinding, ...]], None] | None = None,
 ) -> SearchRun:
     """Compare every child with every missing child and return all pairs at or above a threshold.
 
     The threshold is `min_log10_lr`, or the one at which `expected_false` chance matches are
     expected in this run. Complete: a pair is left out only if its exact log10 LR is below it.
-    `seed` serves the chance matches alone. Raises ModelError unless exactly one of the two is
-    given, and if there is nobody to compare.
+    `seed` serves the chance matches alone. `on_findings` is told of families whose relatives
+    contradict each other before anything is compared, and may raise to stop there. Raises
+    ModelError unless exactly one of the two is given, and if there is nobody to compare.
     """
     if (min_log10_lr is None) == (expected_false is None):
         raise ModelError("give either a smallest log10 LR or a number of expected chance matches")
@@ -149,6 +151,8 @@ def search(
     clock.lap("prepare")
     findings = check_families(families, slots, scorer.builder, scorer.plain, scorer.columns)
     clock.lap("check families")
+    if on_findings is not None:
+        on_findings(findings)
     chance = chance_matches(scorer, model, seed=seed)
     threshold = (
         min_log10_lr if min_log10_lr is not None else chance.threshold(expected_false or 0.0)

@@ -14,7 +14,7 @@ from kinward.io.ped import read_ped
 from kinward.io.source import open_table
 from kinward.io.tables import Read, RejectedRow, Rejects, read_children, read_families
 from kinward.model.registry import ChildTable, FamilyTable
-from kinward.search.record import SearchRun
+from kinward.search.record import FamilyFinding
 
 __all__ = ["InputFile", "Inputs", "inconsistent_families", "joined_rejects", "read_inputs"]
 
@@ -90,14 +90,16 @@ def read_inputs(children: Path | str, families: Path | str) -> Inputs:
     return Inputs(first, second, (InputFile.of(children), InputFile.of(families)))
 
 
-def inconsistent_families(run: SearchRun, path: Path | str) -> tuple[RejectedRow, ...]:
+def inconsistent_families(
+    families: FamilyTable, findings: Sequence[FamilyFinding], path: Path | str
+) -> tuple[RejectedRow, ...]:
     """Return the rows of families that the model finds impossible, a reason with each.
 
     The first row of a family carries a fault for every locus concerned.
     """
     loci = {
-        str(run.families.family_ids[finding.family]): finding.loci
-        for finding in run.findings
+        str(families.family_ids[finding.family]): finding.loci
+        for finding in findings
         if finding.impossible
     }
     if not loci:
