@@ -402,6 +402,53 @@ def test_lr_of_a_dvi_file(shared_reference: Path, capsys: pytest.CaptureFixture[
         assert found[pair] == pytest.approx(ratio, rel=5e-7)
 
 
+@pytest.mark.parametrize(
+    ("loci", "more", "expected"),
+    [
+        ("vWA,D12S391", (), 38.787),
+        ("d12s391, VWA", ("--map", "haldane"), 39.066),
+    ],
+)
+def test_lr_of_linked_loci(
+    loci: str,
+    more: tuple[str, ...],
+    expected: float,
+    shared_reference: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = shared_reference / "fam" / "halfsib_case.fam"
+    words = ("lr", path, "--linked", loci, "--cm", "11.94", *more)
+    assert run(*words, "--json") == 0
+    answer = json.loads(capsys.readouterr().out)
+    ratio = answer["hypotheses"]["HS"]["lr"]
+    assert ratio == pytest.approx(expected, abs=6e-4)
+    assert not any("are linked" in note for note in answer["notes"])
+    assert run(*words) == 0
+    assert f"{ratio:.8g}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("file", "words", "expected"),
+    [
+        ("halfsib_case", ("--linked", "vWA,D12S391"), "--cm X need each other"),
+        ("halfsib_case", ("--cm", "12"), "--cm X need each other"),
+        ("halfsib_case", ("--linked", "vWA", "--cm", "12"), "two loci"),
+        ("halfsib_case", ("--linked", "vWA,vWA", "--cm", "12"), "vWA twice"),
+        ("halfsib_case", ("--linked", "vWA,TH01", "--cm", "12"), "no locus 'TH01'"),
+        ("planecrash-dvi", ("--linked", "vWA,TH01", "--cm", "12"), "not for a DVI file"),
+    ],
+)
+def test_lr_refuses_a_linked_pair_that_is_none(
+    file: str,
+    words: tuple[str, ...],
+    expected: str,
+    shared_reference: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run("lr", shared_reference / "fam" / f"{file}.fam", *words) == 2
+    assert expected in capsys.readouterr().err
+
+
 def test_lr_refuses_a_malformed_hypothesis_by_name(
     shared_reference: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

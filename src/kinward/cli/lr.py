@@ -11,6 +11,7 @@ from kinward.cli.options import Commands, add_command, add_json
 if TYPE_CHECKING:
     from kinward.io.fam_case import FamiliasCase
     from kinward.likelihood.hypotheses import HypothesisResult, VictimMatch
+    from kinward.likelihood.linked import LinkedLoci
     from kinward.model.locus_model import GeneticModel
 
 __all__ = ["add_to"]
@@ -25,7 +26,8 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         description="Compute the likelihood ratio of each hypothesis of a Familias file (.fam) "
         "against a\nreference hypothesis, locus by locus, with the frequencies, mutation models "
         "and theta of\nthe file. In a DVI file every unidentified person is compared with every "
-        "missing\nperson. Two people of any file can be compared as full siblings.",
+        "missing\nperson. Two people of any file can be compared as full siblings. Two linked "
+        "loci can enter\nas a pair, exactly, instead of as if they were independent.",
         example="kinward lr case.fam --without H2",
     )
     parser.add_argument("file", metavar="FILE.fam", help="case file of Familias 3")
@@ -46,6 +48,21 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         help="compare two typed people as full siblings against unrelated",
     )
     parser.add_argument(
+        "--linked",
+        metavar="LOCUS_A,LOCUS_B",
+        help="take two loci as linked, at the distance that --cm gives; theta 0 only",
+    )
+    parser.add_argument(
+        "--cm", type=float, metavar="X", help="distance of the linked loci in centimorgans"
+    )
+    parser.add_argument(
+        "--map",
+        choices=("kosambi", "haldane"),
+        default="kosambi",
+        help="how recombination follows from distance: with interference between crossovers "
+        "(kosambi, the default) or without (haldane)",
+    )
+    parser.add_argument(
         "--all", action="store_true", help="list also the pairs of a DVI file with LR 1 or less"
     )
     add_json(parser)
@@ -58,15 +75,16 @@ def _run(args: argparse.Namespace) -> int:
 
     case = read_fam(args.file, args.without)
     model = case_model(case)
-    notes = (*case.notes, *_linkage_notes(case))
+    linked = _linked(args, case)
+    notes = (*case.notes, *_linkage_notes(case, linked))
     result, matches = None, None
     if args.siblings:
-        result = _siblings(case, model, *args.siblings)
+        result = _siblings(case, model, *args.siblings, linked=linked)
     elif case.victims:
         matches = victim_matches(case, model)
     else:
         result = hypothesis_likelihoods(
-            case.hypotheses, case.profiles, model, reference=args.reference
+            case.hypotheses, case.profiles, model, reference=args.reference, linked=linked
         )
     if args.json:
         answer = _result_json(result) if result is not None else _matches_json(matches or ())
@@ -78,13 +96,46 @@ def _run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _linkage_notes(case: FamiliasCase) -> list[str]:
-    """Say where a product over loci is not exact."""
-    from kinward.model.marker import linked_among
+def _linked(args: argparse.Namespace, case: FamiliasCase) -> LinkedLoci | None:
+    """Return the pair that --linked, --cm and --map name."""
+    from kinward.errors import ModelError
+    from kinward.likelihood.linked import LinkedLoci, haldane, kosambi
 
+    if args.linked is None and args.cm is None:
+        return None
+    if args.linked is None or args.cm is None:
+        raise ModelError("--linked LOCUS_A,LOCUS_B and --cm X need each other; give both")
+    if case.victims and not args.siblings:
+        raise ModelError("--linked is for hypotheses and --siblings, not for a DVI file as a whole")
+    names = args.linked.split(",")
+    if len(names) != 2:
+        raise ModelError(f"--linked {args.linked}; give two loci with a comma between them")
+    first, second = (_locus_of(case, name.strip()) for name in names)
+    fraction = (haldane if args.map == "haldane" else kosambi)(args.cm)
+    return LinkedLoci(first, second, fraction, fraction)
+
+
+def _locus_of(case: FamiliasCase, name: str) -> str:
+    """Return the file's own name of a locus, for that name or an alias."""
+    from kinward.errors import ModelError
+    from kinward.model.marker import find_locus
+
+    known = find_locus(name)
+    for own in case.loci:
+        if own == name or (known is not None and find_locus(own) is known):
+            return own
+    raise ModelError(f"{case.file} has no locus {name!r}; choose from {', '.join(case.loci)}")
+
+
+def _linkage_notes(case: FamiliasCase, linked: LinkedLoci | None) -> list[str]:
+    """Say where a product over loci is not exact."""
+    from kinward.model.marker import find_locus, linked_among
+
+    together = {find_locus(name) for name in (linked.first, linked.second)} if linked else set()
     notes = [
         f"{pair.first} and {pair.second} are linked, which their product leaves out"
         for pair in linked_among(case.loci)
+        if {find_locus(pair.first), find_locus(pair.second)} != together
     ]
     x_linked = [name for name, locus in case.loci.items() if locus.on_x]
     if len(x_linked) > 1:
@@ -95,7 +146,9 @@ def _linkage_notes(case: FamiliasCase) -> list[str]:
     return notes
 
 
-def _siblings(case: FamiliasCase, model: GeneticModel, first: str, second: str) -> HypothesisResult:
+def _siblings(
+    case: FamiliasCase, model: GeneticModel, first: str, second: str, *, linked: LinkedLoci | None
+) -> HypothesisResult:
     from kinward.errors import ModelError
     from kinward.likelihood.hypotheses import full_sibling_hypotheses, hypothesis_likelihoods
 
@@ -105,7 +158,8 @@ def _siblings(case: FamiliasCase, model: GeneticModel, first: str, second: str) 
             raise ModelError(f"{case.file} has no person {name!r}; choose from {', '.join(people)}")
     one, two = people[first], people[second]
     hypotheses = full_sibling_hypotheses((one.id, one.sex), (two.id, two.sex))
-    return hypothesis_likelihoods(hypotheses, {p.id: p.profile for p in (one, two)}, model)
+    profiles = {person.id: person.profile for person in (one, two)}
+    return hypothesis_likelihoods(hypotheses, profiles, model, linked=linked)
 
 
 def _spell(value: float | None) -> str:

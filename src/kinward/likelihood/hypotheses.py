@@ -14,8 +14,9 @@ from types import MappingProxyType
 from kinward.errors import ModelError, PedigreeError
 from kinward.io.fam_case import FamiliasCase
 from kinward.likelihood.genome import Genomes, Observation
+from kinward.likelihood.linked import LinkedLoci, linked_pair_likelihood
 from kinward.likelihood.missing import MissingPersonResult, missing_person_lr
-from kinward.likelihood.run import locus_likelihood
+from kinward.likelihood.run import Evidence, locus_likelihood
 from kinward.model.locus_model import GeneticModel, LocusModel
 from kinward.model.pedigree import Pedigree, Person, Sex
 from kinward.model.profile import Profile
@@ -97,12 +98,14 @@ def hypothesis_likelihoods(
     model: GeneticModel,
     *,
     reference: str | None = None,
+    linked: LinkedLoci | None = None,
 ) -> HypothesisResult:
     """Compute P(genotypes | hypothesis) at every locus at which somebody is typed.
 
     Every hypothesis must hold every typed person, related or not. `reference` is the last
-    hypothesis unless named. Raises ModelError if there is none, or none of that name;
-    PedigreeError if a typed person is not in a hypothesis.
+    hypothesis unless named. Two `linked` loci enter together, as the last of the loci, named by
+    their label. Raises ModelError if there is no hypothesis, or none of that name, or nobody is
+    typed at a linked locus; PedigreeError if a typed person is not in a hypothesis.
     """
     if not hypotheses:
         raise ModelError("there are no hypotheses to compare; give at least two pedigrees")
@@ -118,26 +121,55 @@ def hypothesis_likelihoods(
     loci = tuple(
         locus for locus in model.loci if any(locus in p.genotypes for p in profiles.values())
     )
+    if linked is not None:
+        loci = _without(loci, linked)
     likelihoods = {
-        name: tuple(_likelihoods(Genomes.of(pedigree), profiles, loci, model))
+        name: tuple(_likelihoods(Genomes.of(pedigree), profiles, loci, model, linked))
         for name, pedigree in hypotheses.items()
     }
-    return HypothesisResult(loci, MappingProxyType(likelihoods), reference)
+    labels = loci if linked is None else (*loci, linked.label)
+    return HypothesisResult(labels, MappingProxyType(likelihoods), reference)
+
+
+def _without(loci: tuple[str, ...], linked: LinkedLoci) -> tuple[str, ...]:
+    """Return the loci but for the linked two; raise ModelError if they are not two of them."""
+    if linked.first == linked.second:
+        raise ModelError(f"a linked pair is two loci, not {linked.first} twice")
+    for locus in (linked.first, linked.second):
+        if locus not in loci:
+            raise ModelError(f"nobody is typed at {locus!r}; choose from {', '.join(loci)}")
+    return tuple(locus for locus in loci if locus not in (linked.first, linked.second))
 
 
 def _likelihoods(
-    genomes: Genomes, profiles: Mapping[str, Profile], loci: Sequence[str], model: GeneticModel
-) -> list[float]:
-    found = []
+    genomes: Genomes,
+    profiles: Mapping[str, Profile],
+    loci: Sequence[str],
+    model: GeneticModel,
+    linked: LinkedLoci | None,
+) -> Iterable[float]:
     for locus in loci:
-        evidence: dict[int, list[Observation]] = {}
-        for person, profile in profiles.items():
-            seen = profile.genotypes.get(locus)
-            if seen is not None:
-                genome = genomes.of_person[person]
-                evidence.setdefault(genome, []).append(Observation(seen, profile.typing))
-        found.append(locus_likelihood(genomes, evidence, model.loci[locus]))
-    return found
+        yield locus_likelihood(genomes, _evidence(genomes, profiles, locus), model.loci[locus])
+    if linked is not None:
+        yield linked_pair_likelihood(
+            genomes,
+            _evidence(genomes, profiles, linked.first),
+            _evidence(genomes, profiles, linked.second),
+            model.loci[linked.first],
+            model.loci[linked.second],
+            male_recombination=linked.male_recombination,
+            female_recombination=linked.female_recombination,
+        )
+
+
+def _evidence(genomes: Genomes, profiles: Mapping[str, Profile], locus: str) -> Evidence:
+    evidence: dict[int, list[Observation]] = {}
+    for person, profile in profiles.items():
+        seen = profile.genotypes.get(locus)
+        if seen is not None:
+            genome = genomes.of_person[person]
+            evidence.setdefault(genome, []).append(Observation(seen, profile.typing))
+    return evidence
 
 
 def victim_matches(case: FamiliasCase, model: GeneticModel) -> tuple[VictimMatch, ...]:
