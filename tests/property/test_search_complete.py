@@ -87,10 +87,11 @@ def test_any_registry(wanted: Features, thresholds: list[float]) -> None:
 @pytest.mark.parametrize(
     "wanted",
     [
+        Features((), mutation="equal:0.01", untyped=0.0, astray=0.0),
         Features((), mutation=STEPWISE),
         Features((), mutation=STEPWISE, untyped=0.4, half_typed=0.2),
-        Features((), mutation="none", astray=0.15),
-        Features((), mutation="custom", astray=0.15),
+        Features((), mutation="none", astray=0.15, untyped=0.0),
+        Features((), mutation="custom", astray=0.02, untyped=0.0),
         Features((), mutation="onestep:0.02", fallible=0.3),
         Features((), mutation="proportional:0.02", silent=0.05, fallible=0.1, half_typed=0.1),
         Features((), mutation="equal:0.02", inbred=True, unlisted=True, astray=0.1),
