@@ -275,6 +275,19 @@ class _OneParentFilter:
     scale: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _TwoParentFilter:
+    """What the scan of two-parent slots discards pairs by; see `exclusion`.
+
+    `children` (children, loci) rows and `thresholds` (children,), composite rows left out.
+    """
+
+    best: FloatArray
+    limits: IntArray
+    children: NDArray[np.int32]
+    thresholds: FloatArray
+
+
 class _Work:
     """All blocks of one search. A block's scan is a pure function of the block and the children."""
 
@@ -291,8 +304,6 @@ class _Work:
         self.mother = everything[slots.coded & ~slots.father_typed]
         self.alone = everything[both]
         self.tabulated = everything[~slots.coded]
-        self.plain_children = np.flatnonzero(~self.rows.composite)
-        self.composite_children = np.flatnonzero(self.rows.composite)
         self.alleles = np.array([len(m.frequencies) for m in scorer.builder.models], dtype=np.int64)
 
     def run(self, threads: int, progress: Progress | None) -> tuple[Hits, dict[str, Hits]]:
@@ -342,9 +353,9 @@ class _Work:
     def coded_jobs(self) -> Iterator[Job]:
         """Yield the scans of coded slots with all their relatives."""
         if len(self.two_parents):
-            limit = self._limits_two_parents()
+            filter_ = self._two_parent_filter()
             for block in _blocks(self.two_parents, CODED_BLOCK):
-                yield partial(_labelled, "full", partial(self._two_parent_block, block, limit))
+                yield partial(_labelled, "full", partial(self._two_parent_block, block, filter_))
         yield from self._one_parent_jobs(self.father, "full", father=True)
         yield from self._one_parent_jobs(self.mother, "full", father=False)
 
@@ -373,16 +384,27 @@ class _Work:
         steps = np.concatenate([steps, np.zeros(int(table.codes.max()), dtype=np.int8)])
         return _OneParentFilter(limits, steps, scale)
 
-    def _limits_two_parents(self) -> tuple[FloatArray, IntArray]:
+    def _two_parent_filter(self) -> _TwoParentFilter:
+        """Return limits and thresholds with composite rows left out.
+
+        What those rows can add at most lowers the child's threshold: still an upper bound.
+        """
         t = self.tables
+        children = self.rows.rows.copy()
+        thresholds = np.full(len(children), self.threshold)
+        for locus, locus_rows in enumerate(self.rows.per_locus):
+            for row in locus_rows.composite:
+                mine = self.rows.rows[:, locus] == row
+                with np.errstate(divide="ignore"):
+                    most = float(np.log10(self.scorer.composite_ratios(locus, row).max()))
+                thresholds[mine] -= most + 1e-9
+                children[mine, locus] = -1
         best = exclusion.best_two_parents(
             t.father, t.mother, t.shown, t.hand_start, t.codes, t.row_start, t.first, t.second,
             t.scale,
         )  # fmt: skip
-        limits = exclusion.allowed_exclusions(
-            best, self.rows.rows[self.plain_children], t.row_start, self.threshold
-        )
-        return best, limits
+        limits = exclusion.allowed_exclusions(best, children, t.row_start, thresholds)
+        return _TwoParentFilter(best, limits, children, thresholds)
 
     def _codes(self, block: IntArray, *, father: bool) -> NDArray[np.int16]:
         """Return the genotype codes of the registered parent, (loci, slots)."""
@@ -410,34 +432,25 @@ class _Work:
             ),
         )  # fmt: skip
 
-    def _two_parent_block(
-        self, block: IntArray, best_and_limits: tuple[FloatArray, IntArray]
-    ) -> Hits:
-        best, limits = best_and_limits
+    def _two_parent_block(self, block: IntArray, filter_: _TwoParentFilter) -> Hits:
         t = self.tables
         father, mother = self._codes(block, father=True), self._codes(block, father=False)
         bits = exclusion.bit_rows_two_parents(
             father, mother, t.shown, t.hand_start, t.codes, self.alleles, t.row_start, t.first,
             t.second,
         )  # fmt: skip
-        children = self.rows.rows[self.plain_children]
         hits = _collect(
             block,
             lambda out: exclusion.scan_two_parents(
-                bits, father, mother, children, limits, t.row_start, best, t.father, t.mother,
-                t.hand_start, t.codes, t.first, t.second, t.scale, self.threshold, out,
+                bits, father, mother, filter_.children, filter_.limits, t.row_start, filter_.best,
+                t.father, t.mother, t.hand_start, t.codes, t.first, t.second, t.scale,
+                filter_.thresholds, out,
             ),
         )  # fmt: skip
-        hits = Hits(self.plain_children[hits.child], hits.slot, hits.log10_lr)
-        return Hits.joined(
-            [hits, *(self._composite(c, block) for c in self.composite_children.tolist())]
-        )
-
-    def _composite(self, child: int, block: IntArray) -> Hits:
-        """Score a child with a composite row against every slot of a block: no filter."""
-        log10_lr = self.scorer.full(np.full(len(block), child), block)
-        hits = Hits(np.full(len(block), child), block, log10_lr)
-        return hits.where(log10_lr >= self.threshold)
+        composite = self.rows.composite[hits.child]
+        log10_lr = hits.log10_lr.copy()
+        log10_lr[composite] = self.scorer.full(hits.child[composite], hits.slot[composite])
+        return Hits(hits.child, hits.slot, log10_lr).where(log10_lr >= self.threshold)
 
     def _table_batch(self, groups: Sequence[SlotGroup]) -> Hits:
         scorer = self.scorer

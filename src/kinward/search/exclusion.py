@@ -80,11 +80,15 @@ def best_two_parents(  # type: ignore[no-untyped-def]
 
 
 def allowed_exclusions(
-    best: FloatArray, child_rows: NDArray[np.int32], row_start: NDArray[np.int64], threshold: float
+    best: FloatArray,
+    child_rows: NDArray[np.int32],
+    row_start: NDArray[np.int64],
+    threshold: float | FloatArray,
 ) -> NDArray[np.int64]:
     """Return per child the largest number of exclusions with which `threshold` can be reached.
 
-    `best` (flat rows, 2) as above, `child_rows` (children, loci), `threshold` a log10 LR. A pair
+    `best` (flat rows, 2) as above, `child_rows` (children, loci), `threshold` a log10 LR, or
+    one per child. A pair
     with k exclusions scores at most the sum over loci of the best without exclusion, plus the k
     smallest losses from an exclusion: this bound is exact, whatever the model. -1: not reachable.
     """
@@ -100,7 +104,8 @@ def allowed_exclusions(
     reach = ceiling.sum(axis=1)[:, None] - np.concatenate(
         [np.zeros((len(loss), 1)), np.cumsum(loss, axis=1)], axis=1
     )
-    allowed: NDArray[np.int64] = (reach >= threshold - 1e-9).sum(axis=1) - 1
+    needed = np.broadcast_to(threshold, len(reach))[:, None] - 1e-9
+    allowed: NDArray[np.int64] = (reach >= needed).sum(axis=1) - 1
     # Counts are kept modulo 2**PLANES: they can only come out too small, and pass.
     capped: NDArray[np.int64] = np.minimum(allowed, 2**PLANES - 1)
     return capped
@@ -395,10 +400,11 @@ def _two_parents(  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True, error_model="numpy")
 def scan_two_parents(  # type: ignore[no-untyped-def]
     bits, father_codes, mother_codes, children, limit, row_start, best, father, mother,
-    hand_start, codes, first, second, scale, threshold, out,
+    hand_start, codes, first, second, scale, thresholds, out,
 ):  # fmt: skip
     """Score all children against a block of slots with two parents; as `scan_one_parent`.
 
+    `thresholds` (children,) log10 LR: a child with composite rows left out has one of its own.
     Survivors are few; their product is given up as soon as the best of the remaining loci cannot
     bring it back to the threshold.
     """
@@ -412,9 +418,6 @@ def scan_two_parents(  # type: ignore[no-untyped-def]
     survivors = np.zeros(slots, dtype=np.uint32)
     suffix = np.ones(loci + 1)
     ratio = np.ones(loci)
-    # Far below, products would run out of the range of numbers: then nothing is given up early.
-    # Rounding must not decide; the sum of logarithms does.
-    floor = 10.0**threshold * (1.0 - 1e-9) if threshold > -200.0 else 0.0
     found = 0
     for child in range(len(children)):
         if limit[child] < 0:
@@ -426,6 +429,9 @@ def scan_two_parents(  # type: ignore[no-untyped-def]
         if count == 0:
             continue
         _suffix_best(chosen, loci, best, empty, suffix)
+        # Far below, products would run out of the range of numbers: nothing is given up early.
+        # The last digits are left to the sum of logarithms.
+        floor = 10.0 ** thresholds[child] * (1.0 - 1e-9) if thresholds[child] > -200.0 else 0.0
         for k in range(count):
             slot = survivors[k]
             product = 1.0
@@ -445,6 +451,6 @@ def scan_two_parents(  # type: ignore[no-untyped-def]
             log10_lr = 0.0
             for locus in range(loci):
                 log10_lr += np.log10(ratio[locus])
-            if log10_lr >= threshold:
+            if log10_lr >= thresholds[child]:
                 found = _keep(out, found, child, slot, log10_lr)
     return found
