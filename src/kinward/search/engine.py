@@ -155,7 +155,7 @@ def search(
         on_findings(findings)
     chance = chance_matches(scorer, model, seed=seed)
     threshold = (
-        min_log10_lr if min_log10_lr is not None else chance.threshold(expected_false or 0.0)
+        float(min_log10_lr) if min_log10_lr is not None else chance.threshold(expected_false or 0.0)
     )
     clock.lap("chance matches")
     impossible = np.array([f.family for f in findings if f.impossible], dtype=np.int64)
@@ -391,7 +391,7 @@ class _Work:
         """
         t = self.tables
         children = self.rows.rows.copy()
-        thresholds = np.full(len(children), self.threshold)
+        thresholds = np.full(len(children), self.threshold, dtype=np.float64)
         for locus, locus_rows in enumerate(self.rows.per_locus):
             for row in locus_rows.composite:
                 mine = self.rows.rows[:, locus] == row
