@@ -78,14 +78,6 @@ class Pedigree:
             raise PedigreeError(problems)
         return cls(rows, MappingProxyType(index), father, mother, order)
 
-    def without_parents(self, person: str) -> Pedigree:
-        """Return the pedigree in which this person is a founder (keeps descendants)."""
-        people = [
-            replace(p, father=None, mother=None) if p.id == person else p for p in self.people
-        ]
-        single = any((f < 0) != (m < 0) for f, m in zip(self.father, self.mother, strict=True))
-        return Pedigree.build(people, allow_single_parent=single)
-
 
 def _parent_problems(
     rows: Sequence[Person], index: Mapping[str, int], allow_single_parent: bool

@@ -22,7 +22,6 @@ from kinward.model.registry import ChildTable
 __all__ = ["ChildRows", "LocusRows", "child_rows"]
 
 FloatArray = NDArray[np.float64]
-UNTYPED = -1
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -310,6 +310,17 @@ def _extract(masks, slots, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _survivors(bits, chosen, limit, slots, planes, masks, out):  # type: ignore[no-untyped-def]
+    """Write the slots with at most `limit` exclusions to `out`; return how many.
+
+    `planes` (PLANES, words) and `masks` (2, words) are working memory.
+    """
+    _count(bits, chosen, planes)
+    _compare(planes, PLANES if len(chosen) > NARROW else 5, limit, masks, 0, 1)
+    return _extract(masks, slots, out)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _keep(out, found, child, slot, log10_lr):  # type: ignore[no-untyped-def]
     """Write a pair if there is room; return the new count."""
     if found < len(out[0]):
@@ -340,7 +351,6 @@ def scan_one_parent(  # type: ignore[no-untyped-def]
     planes = np.zeros((PLANES, words), dtype=np.uint64)
     masks = np.zeros((2, words), dtype=np.uint64)
     chosen = np.full((loci + GROUP - 1) // GROUP * GROUP, empty)
-    top = PLANES if len(chosen) > NARROW else 5
     survivors = np.zeros(slots, dtype=np.uint32)
     base = np.zeros(loci, dtype=np.uint64)
     blank = np.uint64(len(ratios))
@@ -350,9 +360,7 @@ def scan_one_parent(  # type: ignore[no-untyped-def]
         if limit[child] < 0:
             continue
         _choose(children, child, row_start, empty, chosen)
-        _count(bits, chosen, planes)
-        _compare(planes, top, limit[child], masks, 0, 1)
-        count = _extract(masks, slots, survivors)
+        count = _survivors(bits, chosen, limit[child], slots, planes, masks, survivors)
         if count == 0:
             continue
         for locus in range(loci):
@@ -414,7 +422,6 @@ def scan_two_parents(  # type: ignore[no-untyped-def]
     planes = np.zeros((PLANES, words), dtype=np.uint64)
     masks = np.zeros((2, words), dtype=np.uint64)
     chosen = np.full((loci + GROUP - 1) // GROUP * GROUP, empty)
-    top = PLANES if len(chosen) > NARROW else 5
     survivors = np.zeros(slots, dtype=np.uint32)
     suffix = np.ones(loci + 1)
     ratio = np.ones(loci)
@@ -423,9 +430,7 @@ def scan_two_parents(  # type: ignore[no-untyped-def]
         if limit[child] < 0:
             continue
         _choose(children, child, row_start, empty, chosen)
-        _count(bits, chosen, planes)
-        _compare(planes, top, limit[child], masks, 0, 1)
-        count = _extract(masks, slots, survivors)
+        count = _survivors(bits, chosen, limit[child], slots, planes, masks, survivors)
         if count == 0:
             continue
         _suffix_best(chosen, loci, best, empty, suffix)

@@ -19,9 +19,10 @@ class Candidates:
 
     `child` and `family` are positions in the tables; `slot` is the row of the missing child in
     the family table; `log10_lr` uses all relatives; `father_alone` and `mother_alone` are the
-    log10 LR with only that registered parent typed, NaN unless both parents are registered and
-    typed; `loci` typed in the child and a relative; `exclusions` Mendelian inconsistencies with
-    mutation off. Sorted by child, then log10 LR descending, then family, then slot.
+    log10 LR with only that registered parent typed, both parents taken as unrelated founders, NaN
+    unless both are registered and typed; `loci` typed in the child and a relative; `exclusions`
+    Mendelian inconsistencies with mutation off. Sorted by child, then log10 LR descending, then
+    family, then slot.
     """
 
     child: NDArray[np.int64]
