@@ -10,13 +10,16 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-__all__ = ["MAX_DIMENSIONS", "STEP_HEAD", "STEP_WIDTH", "execute"]
+__all__ = ["FINAL_WIDTH", "MAX_DIMENSIONS", "STEP_HEAD", "STEP_WIDTH", "execute"]
 
 MAX_DIMENSIONS = 16
 STEP_HEAD = 7
 STEP_WIDTH = STEP_HEAD + 3 * MAX_DIMENSIONS
 """A step: buffer a, buffer b (-1 none), output entries, output dimensions, size and strides (a, b)
 of the summed variable; then per output dimension its size and its strides in a and in b."""
+FINAL_WIDTH = 2 + 2 * MAX_DIMENSIONS
+"""A program's last table: buffer (-1: none, the value is one), dimensions; then per dimension its
+size and its stride in the result."""
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -108,19 +111,26 @@ def execute(  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _accumulate(final, weight, at, lane, lanes, work, result):  # type: ignore[no-untyped-def]
-    """Add a program's final table, over at most four variables, to the result."""
+    """Add a program's last table to the result."""
     if final[0] < 0:
         for k in range(lanes):
             result[0, k] += weight
         return
     start, step = at[final[0]], lane[final[0]]
-    entry = 0
-    for i in range(final[1]):
-        for j in range(final[3]):
-            for m in range(final[5]):
-                for n in range(final[7]):
-                    place = i * final[2] + j * final[4] + m * final[6] + n * final[8]
-                    value = start + entry * step
-                    for k in range(lanes):
-                        result[place, k] += weight * work[value + (k if step > 1 else 0)]
-                    entry += 1
+    dims = final[1]
+    entries = 1
+    for d in range(dims):
+        entries *= final[2 + 2 * d]
+    counter = np.zeros(MAX_DIMENSIONS, dtype=np.int64)
+    place = 0
+    for entry in range(entries):
+        value = start + entry * step
+        for k in range(lanes):
+            result[place, k] += weight * work[value + (k if step > 1 else 0)]
+        for d in range(dims - 1, -1, -1):
+            counter[d] += 1
+            place += final[3 + 2 * d]
+            if counter[d] < final[2 + 2 * d]:
+                break
+            place -= final[2 + 2 * d] * final[3 + 2 * d]
+            counter[d] = 0

@@ -85,13 +85,15 @@ class Network:
     """All factors of a shape, before founder alleles are tied.
 
     The probability is the sum over `descents`; `typed_founders` are genomes whose genotype
-    probability is a plain number.
+    probability is a plain number; `target` variables stay open. `oriented` are typed genomes of
+    which it is given which allele came from the father (see `sides`): one phase instead of two.
     """
 
     factors: tuple[Factor, ...]
     descents: tuple[Descent, ...]
     typed_founders: tuple[int, ...]
     target: tuple[Variable, ...]
+    oriented: frozenset[int] = frozenset()
 
 
 def _relevant(shape: Shape) -> set[int]:

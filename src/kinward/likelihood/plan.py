@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinward.errors import TooLargeError
+from kinward.likelihood.fill import FILL_WIDTH, fill_row, founder_row
 from kinward.likelihood.genome import Shape
-from kinward.likelihood.kernel import MAX_DIMENSIONS, STEP_HEAD, STEP_WIDTH
+from kinward.likelihood.kernel import FINAL_WIDTH, MAX_DIMENSIONS, STEP_HEAD, STEP_WIDTH
 from kinward.likelihood.network import (
     Descent,
     Factor,
@@ -28,7 +29,7 @@ from kinward.likelihood.network import (
     partitions,
 )
 
-__all__ = ["Plan", "make_plan"]
+__all__ = ["Plan", "make_plan", "plan_network"]
 
 MAX_TABLE = 1 << 27
 """Largest intermediate table, in numbers: 1 GiB."""
@@ -39,21 +40,28 @@ MAX_PROGRAMS = 10_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """Rows for `kernel.execute`.
+    """Rows for `fill.fill` and `kernel.execute`.
 
-    `network` holds the factors to fill, in the order of the first buffers; `factor_sizes` and
-    `factor_laned` describe those buffers. `steps` are all programs' rows, program i being rows
-    starts[i] to starts[i + 1]. Per program, (programs,): `draws` of founder alleles, `exponent` of
-    theta, and `factor`, the product of (block size - 1)! and of the probabilities that inbred
-    founders are, or are not, of one draw.
-    `final` per program: buffer, then (size, stride in the result) for up to four variables.
+    `network` holds the factors to fill, in the order of the first buffers; `typed` the typed
+    genomes in the order in which their alleles are given. Per factor: `fills` see `fill`,
+    `inbreeding` of its child, `sizes` of its table, `laned` whether it differs from lane to lane.
+    `founders` (typed founders, 2) see `fill.founder_row`, with their `founder_inbreeding`.
+    `steps` are all programs' rows, program i being rows starts[i] to starts[i + 1]. Per program,
+    (programs,): `draws` of founder alleles, `exponent` of theta, and `factor`, the product of
+    (block size - 1)! and of the probabilities that inbred founders are, or are not, of one draw.
+    `final` per program: buffer, number of variables, then size and stride in the result of each.
     `result_shape` is the shape of the result, one axis per target variable; `temporary` the
     largest number of table entries of any program beyond the factors.
     """
 
     network: Network
-    factor_sizes: tuple[int, ...]
-    factor_laned: tuple[bool, ...]
+    typed: tuple[int, ...]
+    fills: NDArray[np.int64]
+    inbreeding: NDArray[np.float64]
+    sizes: NDArray[np.int64]
+    laned: NDArray[np.bool_]
+    founders: NDArray[np.int64]
+    founder_inbreeding: NDArray[np.float64]
     steps: NDArray[np.int64]
     starts: NDArray[np.int64]
     draws: NDArray[np.int64]
@@ -64,11 +72,13 @@ class Plan:
     temporary: int
 
 
-def _domain(variable: Variable, alleles: int, shape: Shape) -> int:
+def _domain(variable: Variable, alleles: int, shape: Shape, network: Network) -> int:
     if variable.kind == "allele":
         return alleles
     if variable.kind == "selector":
         return 2
+    if variable.genome in network.oriented:
+        return 1
     return 1 if shape.x_linked and shape.male[variable.genome] else 2
 
 
@@ -93,14 +103,18 @@ def make_plan(shape: Shape, alleles: int, *, theta: bool, model_laned: bool) -> 
     to tie or a table would pass MAX_TABLE entries.
     """
     network = build_network(shape, theta=theta)
+    return plan_network(shape, network, alleles, theta=theta, model_laned=model_laned)
+
+
+def plan_network(
+    shape: Shape, network: Network, alleles: int, *, theta: bool, model_laned: bool
+) -> Plan:
+    """Plan the elimination of a network of the shape; see `make_plan`."""
     counted = theta and bool(network.typed_founders)
     domains = {
-        variable: _domain(variable, alleles, shape)
-        for factor in network.factors
-        for variable in factor.variables
+        variable: _domain(variable, alleles, shape, network)
+        for variable in (*network.target, *(v for f in network.factors for v in f.variables))
     }
-    laned = tuple(_laned(f, model_laned=model_laned, counted=counted) for f in network.factors)
-    sizes = tuple(math.prod(domains[v] for v in f.variables) for f in network.factors)
     ties = [tie for descent in network.descents for tie in _ties(descent, theta=theta)]
     if len(ties) > MAX_PROGRAMS:
         raise TooLargeError(
@@ -110,19 +124,45 @@ def make_plan(shape: Shape, alleles: int, *, theta: bool, model_laned: bool) -> 
     programs = [_program(network, tie, domains) for tie in ties]
     steps = [row for program in programs for row in program.steps]
     starts = np.cumsum([0, *(len(program.steps) for program in programs)])
+    typed = tuple(g for g, status in enumerate(shape.status) if status == "phased")
+    place = {genome: at for at, genome in enumerate(typed)}
+    fills = [fill_row(shape, f, place, _phases(f, domains)) for f in network.factors]
+    founders = [founder_row(shape, genome, place) for genome in network.typed_founders]
     return Plan(
         network,
-        sizes,
-        laned,
+        typed,
+        np.array(fills, dtype=np.int64).reshape(-1, FILL_WIDTH),
+        np.array([_inbreeding(shape, f) for f in network.factors], dtype=np.float64),
+        np.array([_size(f.variables, domains) for f in network.factors], dtype=np.int64),
+        np.array(
+            [_laned(f, model_laned=model_laned, counted=counted) for f in network.factors],
+            dtype=np.bool_,
+        ),
+        np.array(founders, dtype=np.int64).reshape(-1, 2),
+        np.array([shape.inbreeding[g] for g in network.typed_founders], dtype=np.float64),
         np.array(steps, dtype=np.int64).reshape(-1, STEP_WIDTH),
         starts.astype(np.int64),
         np.array([tie.draws for tie in ties], dtype=np.int64),
         np.array([tie.exponent for tie in ties], dtype=np.int64),
         np.array([tie.factor for tie in ties], dtype=np.float64),
         np.array([program.final for program in programs], dtype=np.int64),
-        tuple(domains.get(v, alleles) for v in network.target),
+        tuple(domains[v] for v in network.target),
         max(program.temporary for program in programs),
     )
+
+
+def _size(variables: Sequence[Variable], domains: Mapping[Variable, int]) -> int:
+    return math.prod(domains[v] for v in variables)
+
+
+def _inbreeding(shape: Shape, factor: Factor) -> float:
+    return shape.inbreeding[factor.child] if factor.kind == "inbred" else 0.0
+
+
+def _phases(factor: Factor, domains: Mapping[Variable, int]) -> int:
+    """Return the number of phases of a factor's result; 0 if that is an allele."""
+    result = factor.variables[-1]
+    return domains[result] if result.kind == "phase" else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,18 +236,24 @@ def _program(network: Network, tie: _Tie, domains: Mapping[Variable, int]) -> _P
         tables = work.eliminate(tables, variable)
         remaining.discard(variable)
     result = work.product(tables)
+    return _Program(work.steps, _final(result, target, domains), work.temporary)
+
+
+def _final(
+    result: _Table | None, target: Sequence[Variable], domains: Mapping[Variable, int]
+) -> list[int]:
+    """Say where the entries of a program's last table go in the result."""
     if result is None:
-        return _Program(work.steps, [-1, *([1, 0] * 4)], work.temporary)
+        return [-1] + [0] * (FINAL_WIDTH - 1)
     strides = dict.fromkeys(target, 0)
     stride = 1
     for variable in reversed(target):
         strides[variable] += stride
         stride *= domains[variable]
-    final = [result.buffer]
+    final = [result.buffer, len(result.variables)]
     for variable in result.variables:
         final += [domains[variable], strides[variable]]
-    final += [1, 0] * (4 - len(result.variables))
-    return _Program(work.steps, final, work.temporary)
+    return final + [0] * (FINAL_WIDTH - len(final))
 
 
 class _Elimination:
@@ -220,7 +266,7 @@ class _Elimination:
         self.temporary = 0
 
     def size(self, variables: Sequence[Variable]) -> int:
-        return math.prod(self.domains[v] for v in variables)
+        return _size(variables, self.domains)
 
     def cost(self, tables: Sequence[_Table], variable: Variable) -> tuple[int, Variable]:
         union: set[Variable] = set()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kinward.likelihood.fill import fill, founder_weight
 from kinward.likelihood.genome import (
     Genomes,
     Observation,
@@ -19,10 +21,10 @@ from kinward.likelihood.kernel import execute
 from kinward.likelihood.lumping import lump
 from kinward.likelihood.observation import observation_matrix, observation_vector
 from kinward.likelihood.plan import Plan, make_plan
-from kinward.likelihood.tables import Lanes, Model, factor_table, typed_founder_weight
+from kinward.likelihood.tables import Lanes, Model, typed_founder_weight
 from kinward.model.locus_model import LocusModel
 
-__all__ = ["Evidence", "evaluate", "locus_likelihood", "model_of"]
+__all__ = ["Evidence", "evaluate", "locus_likelihood", "model_of", "run_plan"]
 
 FloatArray = NDArray[np.float64]
 Evidence = Mapping[int, Sequence[Observation]]
@@ -37,31 +39,47 @@ def evaluate(shape: Shape, model: Model, lanes: Lanes) -> FloatArray:
     """
     size = len(model.frequencies)
     plan = make_plan(shape, size, theta=model.theta > 0, model_laned=model.laned)
-    weight, urn, drawn = typed_founder_weight(shape, plan.network.typed_founders, model, lanes)
-    lengths = [
-        size * (lanes.count if laned else 1)
-        for size, laned in zip(plan.factor_sizes, plan.factor_laned, strict=True)
-    ]
-    starts = np.cumsum([1, *lengths])
-    work = np.empty(int(starts[-1]) + plan.temporary * lanes.count)
+    return run_plan(plan, shape, model, lanes)
+
+
+def run_plan(plan: Plan, shape: Shape, model: Model, lanes: Lanes) -> FloatArray:
+    """Run a plan of the shape for every lane; see `evaluate`."""
+    count = lanes.count
+    alleles = _stacked(plan, lanes)
+    base, drawn = model.frequencies, 0
+    if model.theta:
+        founders = plan.network.typed_founders
+        weight, urn, drawn = typed_founder_weight(shape, founders, model, lanes)
+        base = base if urn is None else urn
+    else:
+        weight = founder_weight(plan.founders, plan.founder_inbreeding, alleles, base, count)
+    starts = np.ones(len(plan.sizes) + 1, dtype=np.int64)
+    np.cumsum(np.where(plan.laned, plan.sizes * count, plan.sizes), out=starts[1:])
+    starts[1:] += 1
+    work = np.empty(int(starts[-1]) + plan.temporary * count)
     work[0] = 1.0
-    for factor, start, length in zip(plan.network.factors, starts[:-1], lengths, strict=True):
-        table = factor_table(shape, factor, model, lanes, urn)
-        work[start : start + length] = np.asarray(table).reshape(-1)
-    result = np.zeros((int(np.prod(plan.result_shape, dtype=np.int64)), lanes.count))
+    fill(
+        plan.fills, plan.inbreeding, starts, plan.laned, alleles, base, model.male, model.female,
+        count, work,
+    )  # fmt: skip
+    for factor, start in zip(plan.network.factors, starts, strict=False):
+        if factor.kind == "observed":
+            table = lanes.observed[factor.child]
+            work[start : start + table.size] = table.reshape(-1)
+    result = np.zeros((math.prod(plan.result_shape), count))
     execute(
-        plan.steps,
-        plan.starts,
-        _program_weights(plan, model.theta, drawn),
-        plan.final,
-        starts,
-        np.array(plan.factor_laned, dtype=np.bool_),
-        lanes.count,
-        work,
-        result,
-    )
+        plan.steps, plan.starts, _program_weights(plan, model.theta, drawn), plan.final, starts,
+        plan.laned, count, work, result,
+    )  # fmt: skip
     result *= weight
-    return result.reshape(*plan.result_shape, lanes.count)
+    return result.reshape(*plan.result_shape, count)
+
+
+def _stacked(plan: Plan, lanes: Lanes) -> NDArray[np.int64]:
+    """Return the allele indices of all typed genomes, (typed, 2, lanes)."""
+    if not plan.typed:
+        return np.empty((0, 2, lanes.count), dtype=np.int64)
+    return np.array([lanes.alleles[genome] for genome in plan.typed], dtype=np.int64)
 
 
 def _program_weights(plan: Plan, theta: float, drawn: int) -> FloatArray:

@@ -1,4 +1,8 @@
-"""Numbers for the factors of a plan, for many lanes (families or loci) at once."""
+"""Numbers for the factors of a plan, for many lanes (families or loci) at once.
+
+`factor_table` and `typed_founder_weight` say what the factors are; `fill` writes the same numbers
+into a plan's buffers, compiled. With theta the founders' weight comes from here.
+"""
 
 from __future__ import annotations
 
