@@ -48,7 +48,7 @@ lock:
 	$(PYTHON) -m venv --clear $(LOCK_VENV)
 	$(LOCK_VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	$(LOCK_VENV)/bin/uv pip compile pyproject.toml --quiet --universal --generate-hashes \
-	  --python-version 3.11 --extra dev --no-emit-index-url --no-emit-find-links --no-annotate \
+	  --python-version 3.11 --extra dev --extra web --extra postgres --no-emit-index-url --no-emit-find-links --no-annotate \
 	  --no-header --upgrade --output-file build/requirements.lock
 	{ echo "# Every version that Kinward runs, is tested and is built with; all platforms, Python 3.11 and newer."; \
 	  echo "# Regenerate with: make lock"; cat build/requirements.lock; } > requirements.lock

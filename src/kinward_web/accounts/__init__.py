@@ -1,0 +1,1 @@
+"""Agencies, people who work in them, and what each may do."""

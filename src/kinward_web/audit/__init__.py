@@ -1,0 +1,1 @@
+"""Who did and read what: a hash chain that is only appended to."""

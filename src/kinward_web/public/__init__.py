@@ -1,0 +1,1 @@
+"""What is shown to the public: notices with two approvals and an end."""

@@ -1,0 +1,1 @@
+"""People, links, households, operations, campaigns and documents."""
