@@ -12,3 +12,11 @@ class AuditConfig(AppConfig):
 
     name = "kinward_web.audit"
     label = "audit"
+
+    def ready(self) -> None:
+        """Seal reads at the end of requests."""
+        from django.core.signals import request_finished
+
+        from kinward_web.audit.reads import seal_after_request
+
+        request_finished.connect(seal_after_request, dispatch_uid="kinward.audit.seal")

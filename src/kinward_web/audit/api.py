@@ -1,0 +1,25 @@
+"""What the other applications may use of `audit`."""
+
+from __future__ import annotations
+
+from kinward_web.audit.chain import NotInTransaction, append
+from kinward_web.audit.models import AuditEvent
+from kinward_web.audit.purposes import PURPOSES, Purpose
+from kinward_web.audit.reads import record_list_read, record_read, seal_reads
+from kinward_web.audit.verification import Fault, Head, Verification, head, verify
+
+__all__ = [
+    "PURPOSES",
+    "AuditEvent",
+    "Fault",
+    "Head",
+    "NotInTransaction",
+    "Purpose",
+    "Verification",
+    "append",
+    "head",
+    "record_list_read",
+    "record_read",
+    "seal_reads",
+    "verify",
+]
