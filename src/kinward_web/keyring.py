@@ -2,6 +2,10 @@
 
 A file `keys.json` in `KINWARD_HOME` (mode 600, made on first use) or the variable `KINWARD_KEYS`
 with the same JSON: `{"keys": {"1": "<32 bytes, base64>"}, "active": "1", "index": "<base64>"}`.
+A process that runs notices a new file with the next value that it reads or writes.
+
+Every value is authenticated together with its context, the column it stands in (documents: and the
+row), so that it is refused anywhere else.
 """
 
 from __future__ import annotations
@@ -12,20 +16,42 @@ import hmac
 import json
 import os
 import secrets
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 
-__all__ = ["DecryptionError", "KeyRing", "blind_index", "decrypt", "encrypt", "load_ring"]
+from kinward_web.secrets import read_or_make, replace_text
+
+__all__ = [
+    "DecryptionError",
+    "KeyRing",
+    "RingIsFixed",
+    "blind_index",
+    "decrypt",
+    "decrypt_bytes",
+    "encrypt",
+    "encrypt_bytes",
+    "key_of",
+    "load_ring",
+    "ring_path",
+    "row_context",
+    "save_ring",
+]
 
 _NONCE_BYTES = 12
+_MAGIC = b"KW1"
+_UNREADABLE = "a stored value cannot be read: restore the key ring that it was written with"
 
 
 class DecryptionError(Exception):
     """A stored value cannot be read: its key is absent, or it was altered or moved."""
+
+
+class RingIsFixed(Exception):
+    """The ring comes from the variable `KINWARD_KEYS`, which the program cannot change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +72,8 @@ class KeyRing:
         raw = json.loads(text)
         keys = {name: base64.b64decode(value) for name, value in raw["keys"].items()}
         ring = KeyRing(keys, raw["active"], base64.b64decode(raw["index"]))
+        if not all(name.isalnum() and name.isascii() and len(name) <= 20 for name in keys):
+            raise ValueError("the name of a key is up to 20 letters and digits")
         if any(len(key) != 32 for key in (*keys.values(), ring.index)):
             raise ValueError("every key of the key ring must have 32 bytes")
         if ring.active not in keys:
@@ -63,18 +91,128 @@ class KeyRing:
         """Make a ring with one new key."""
         return KeyRing({"1": secrets.token_bytes(32)}, "1", secrets.token_bytes(32))
 
+    def with_new_key(self) -> KeyRing:
+        """Return the ring with one key more, which becomes the active one."""
+        name = str(max((int(key) for key in self.keys if key.isdecimal()), default=0) + 1)
+        return replace(self, keys={**self.keys, name: secrets.token_bytes(32)}, active=name)
 
-@cache
+    def without(self, name: str) -> KeyRing:
+        """Return the ring without the key `name`.
+
+        :raises ValueError: the active key, or no key of that name.
+        """
+        if name not in self.keys:
+            raise ValueError(f"the key ring has no key {name!r}; it has {', '.join(self.keys)}")
+        if name == self.active:
+            raise ValueError(f"key {name!r} is the active one; rotate first, then retire it")
+        return replace(self, keys={key: value for key, value in self.keys.items() if key != name})
+
+
+_loaded: tuple[object, KeyRing] | None = None
+"""The ring in force with what it was read from: the variable's text, or the file's stamp."""
+
+_made_at: Path | None = None
+"""Where this process has seen a file of the ring."""
+
+
+def ring_path() -> Path:
+    """Return where the file of the ring stands."""
+    return Path(settings.HOME) / "keys.json"
+
+
 def load_ring() -> KeyRing:
-    """Return the ring in force, making its file on first use."""
-    text = os.environ.get("KINWARD_KEYS")
-    if text:
-        return KeyRing.from_json(text)
-    from kinward_web.secrets import read_or_make
+    """Return the ring in force, making its file on first use.
 
-    return KeyRing.from_json(
-        read_or_make(settings.HOME / "keys.json", lambda: KeyRing.fresh().to_json())
-    )
+    :raises ValueError: the ring is malformed.
+    :raises DecryptionError: the file was there before and has gone.
+    """
+    global _loaded, _made_at
+    text = os.environ.get("KINWARD_KEYS")
+    stamp: object = text or _stamp(ring_path())
+    if _loaded is None or _loaded[0] != stamp:
+        if stamp is None and _made_at == ring_path():
+            # A fresh ring here would make everything written so far unreadable for good.
+            raise DecryptionError(f"the key ring {ring_path()} has gone: put it back")
+        if not text:
+            text = read_or_make(ring_path(), lambda: KeyRing.fresh().to_json())
+            _made_at = ring_path()
+        # A file that is replaced between stamp and reading is read again next time.
+        _loaded = (stamp, KeyRing.from_json(text))
+    return _loaded[1]
+
+
+def _stamp(path: Path) -> tuple[str, int, int, int] | None:
+    """Return what changes when the file is replaced; None while there is none."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return str(path), status.st_mtime_ns, status.st_ino, status.st_size
+
+
+def save_ring(ring: KeyRing) -> None:
+    """Put `ring` in force for every process on this machine, whole or not at all.
+
+    :raises RingIsFixed: the ring comes from `KINWARD_KEYS`.
+    """
+    if os.environ.get("KINWARD_KEYS"):
+        raise RingIsFixed(
+            "the key ring comes from KINWARD_KEYS: change the variable on every machine instead"
+        )
+    replace_text(ring_path(), ring.to_json())
+
+
+def encrypt_bytes(data: bytes, context: bytes) -> bytes:
+    """Encrypt a document for the row and column named by `context` (see `row_context`).
+
+    Format: `KW1`, length of the key's name (1 byte), name, nonce (12), ciphertext with tag.
+    """
+    ring = load_ring()
+    name = ring.active.encode()
+    nonce = secrets.token_bytes(_NONCE_BYTES)
+    sealed = AESGCM(ring.keys[ring.active]).encrypt(nonce, data, context)
+    return _MAGIC + bytes([len(name)]) + name + nonce + sealed
+
+
+def decrypt_bytes(value: bytes | memoryview, context: bytes) -> bytes:
+    """Decrypt what `encrypt_bytes` made for the same row and column.
+
+    :raises DecryptionError: unknown format or key, or the value was altered or moved.
+    """
+    raw = bytes(value)
+    try:
+        start = len(_MAGIC) + 1 + raw[len(_MAGIC)]
+        secret = load_ring().keys[key_of(raw)]
+        nonce, sealed = raw[start : start + _NONCE_BYTES], raw[start + _NONCE_BYTES :]
+        return AESGCM(secret).decrypt(nonce, sealed, context)
+    except (ValueError, KeyError, IndexError, InvalidTag) as error:
+        raise DecryptionError(_UNREADABLE) from error
+
+
+def row_context(column: str, *row: str) -> bytes:
+    """Return the context of a value in one row.
+
+    :param column: `table.column`.
+    :param row: what the row is known by and may never change, for instance the code of the person
+        and the digest of the plain document.
+    """
+    return "\0".join((column, *row)).encode()
+
+
+def key_of(value: str | bytes) -> str:
+    """Return the name of the key that a stored text or document was encrypted with.
+
+    :raises ValueError: neither a text nor a document as this module makes them.
+    """
+    if isinstance(value, str):
+        version, name, _ = value.split(":", 2)
+        if version != "v1":
+            raise ValueError("not an encrypted text")
+        return name
+    if value[: len(_MAGIC)] != _MAGIC or len(value) <= len(_MAGIC):
+        raise ValueError("not an encrypted document")
+    start = len(_MAGIC) + 1
+    return value[start : start + value[len(_MAGIC)]].decode()
 
 
 def encrypt(text: str, context: bytes) -> str:
@@ -98,15 +236,14 @@ def decrypt(value: str, context: bytes) -> str:
         secret = load_ring().keys[key]
         return AESGCM(secret).decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], context).decode()
     except (ValueError, KeyError, InvalidTag) as error:
-        raise DecryptionError(
-            "a stored value cannot be read: restore the key ring that it was written with"
-        ) from error
+        raise DecryptionError(_UNREADABLE) from error
 
 
 def blind_index(kind: str, text: str) -> str:
     """Return a keyed digest by which equal values of one kind find each other.
 
-    Case, spaces and punctuation do not count.
+    Case, spaces and punctuation do not count. The key of the index stays the same for ever: were
+    it changed, nothing written before would be found.
     """
     plain = "".join(character for character in text.casefold() if character.isalnum())
     return hmac.new(load_ring().index, f"{kind}\0{plain}".encode(), hashlib.sha256).hexdigest()
