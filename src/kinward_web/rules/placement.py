@@ -115,7 +115,8 @@ PLACEMENT = Machine(
             _("End the placement"),
             ("placed",),
             "ended",
-            _ANY_CARER,
+            # Kinward itself ends the place of a child who went missing, died or arrived abroad.
+            _ANY_CARER | {Role.SYSTEM},
             _("The bed is free for another child."),
             evidence=("happened_at", "reason"),
         ),

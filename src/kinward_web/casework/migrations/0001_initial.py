@@ -7,364 +7,889 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('registry', '0001_initial'),
+        ("accounts", "0001_initial"),
+        ("registry", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='CareHome',
+            name="CareHome",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=160, verbose_name='name')),
-                ('region', models.CharField(max_length=60, verbose_name='region')),
-                ('latitude', models.FloatField(verbose_name='latitude')),
-                ('longitude', models.FloatField(verbose_name='longitude')),
-                ('hospital', models.BooleanField(default=False, verbose_name='hospital')),
-                ('medical_level', models.PositiveSmallIntegerField(default=0, verbose_name='medical ability')),
-                ('beds', models.PositiveIntegerField(verbose_name='beds')),
-                ('carers', models.PositiveIntegerField(verbose_name='carers per shift')),
-                ('infants_per_carer', models.PositiveSmallIntegerField(default=3, verbose_name='infants per carer')),
-                ('children_per_carer', models.PositiveSmallIntegerField(default=6, verbose_name='children per carer')),
-                ('cost_per_child_day', models.DecimalField(decimal_places=2, max_digits=10, verbose_name='money per child and day')),
-                ('budget', models.DecimalField(decimal_places=2, max_digits=14, verbose_name='money at hand')),
-                ('currency', models.CharField(default='CNY', max_length=3, verbose_name='currency')),
-                ('open', models.BooleanField(default=True, verbose_name='open')),
-                ('agency', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='care_homes', to='accounts.agency')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=160, verbose_name="name")),
+                ("region", models.CharField(max_length=60, verbose_name="region")),
+                ("latitude", models.FloatField(verbose_name="latitude")),
+                ("longitude", models.FloatField(verbose_name="longitude")),
+                ("hospital", models.BooleanField(default=False, verbose_name="hospital")),
+                (
+                    "medical_level",
+                    models.PositiveSmallIntegerField(default=0, verbose_name="medical ability"),
+                ),
+                ("beds", models.PositiveIntegerField(verbose_name="beds")),
+                ("carers", models.PositiveIntegerField(verbose_name="carers per shift")),
+                (
+                    "infants_per_carer",
+                    models.PositiveSmallIntegerField(default=3, verbose_name="infants per carer"),
+                ),
+                (
+                    "children_per_carer",
+                    models.PositiveSmallIntegerField(default=6, verbose_name="children per carer"),
+                ),
+                (
+                    "cost_per_child_day",
+                    models.DecimalField(
+                        decimal_places=2, max_digits=10, verbose_name="money per child and day"
+                    ),
+                ),
+                (
+                    "budget",
+                    models.DecimalField(
+                        decimal_places=2, max_digits=14, verbose_name="money at hand"
+                    ),
+                ),
+                (
+                    "currency",
+                    models.CharField(default="CNY", max_length=3, verbose_name="currency"),
+                ),
+                ("open", models.BooleanField(default=True, verbose_name="open")),
+                (
+                    "agency",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="care_homes",
+                        to="accounts.agency",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'care place',
-                'verbose_name_plural': 'care places',
-                'ordering': ['name'],
+                "verbose_name": "care place",
+                "verbose_name_plural": "care places",
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='Case',
+            name="Case",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=16, unique=True, verbose_name='case')),
-                ('region', models.CharField(db_index=True, max_length=60, verbose_name='jurisdiction')),
-                ('state', models.CharField(default='new', max_length=20)),
-                ('version', models.PositiveIntegerField(default=0)),
-                ('state_since', models.DateTimeField(blank=True, null=True)),
-                ('due_at', models.DateTimeField(blank=True, null=True)),
-                ('resume_state', models.CharField(blank=True, max_length=20)),
-                ('wristband', models.CharField(blank=True, max_length=24, verbose_name='wristband code')),
-                ('sample_a', models.CharField(blank=True, max_length=40, verbose_name='sample A')),
-                ('rescued_at', models.DateTimeField(blank=True, null=True, verbose_name='rescued at')),
-                ('returned_to_buyer', models.BooleanField(default=False, verbose_name='was sent back to the buyer')),
-                ('sibling_group', models.CharField(blank=True, max_length=16, verbose_name='kept together as')),
-                ('opened_at', models.DateTimeField(auto_now_add=True)),
-                ('campaign', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='cases', to='registry.campaign')),
-                ('child', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='case', to='registry.person')),
-                ('foreign_agency', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.agency')),
-                ('operation', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='cases', to='registry.operation', verbose_name='operation')),
-                ('transfer_to', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.agency')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("code", models.CharField(max_length=16, unique=True, verbose_name="case")),
+                (
+                    "region",
+                    models.CharField(db_index=True, max_length=60, verbose_name="jurisdiction"),
+                ),
+                ("state", models.CharField(default="new", max_length=20)),
+                ("version", models.PositiveIntegerField(default=0)),
+                ("state_since", models.DateTimeField(blank=True, null=True)),
+                ("due_at", models.DateTimeField(blank=True, null=True)),
+                ("resume_state", models.CharField(blank=True, max_length=20)),
+                (
+                    "wristband",
+                    models.CharField(blank=True, max_length=24, verbose_name="wristband code"),
+                ),
+                ("sample_a", models.CharField(blank=True, max_length=40, verbose_name="sample A")),
+                (
+                    "rescued_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="rescued at"),
+                ),
+                (
+                    "returned_to_buyer",
+                    models.BooleanField(default=False, verbose_name="was sent back to the buyer"),
+                ),
+                (
+                    "sibling_group",
+                    models.CharField(blank=True, max_length=16, verbose_name="kept together as"),
+                ),
+                ("opened_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "campaign",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="cases",
+                        to="registry.campaign",
+                    ),
+                ),
+                (
+                    "child",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="case",
+                        to="registry.person",
+                    ),
+                ),
+                (
+                    "foreign_agency",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.agency",
+                    ),
+                ),
+                (
+                    "operation",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="cases",
+                        to="registry.operation",
+                        verbose_name="operation",
+                    ),
+                ),
+                (
+                    "transfer_to",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.agency",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'case',
-                'verbose_name_plural': 'cases',
+                "verbose_name": "case",
+                "verbose_name_plural": "cases",
             },
         ),
         migrations.CreateModel(
-            name='CaseAssignment',
+            name="CaseAssignment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('since', models.DateTimeField(auto_now_add=True)),
-                ('case', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='assignments', to='casework.case')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='case_assignments', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("since", models.DateTimeField(auto_now_add=True)),
+                (
+                    "case",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="assignments",
+                        to="casework.case",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="case_assignments",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='CaseParty',
+            name="CaseParty",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('since', models.DateTimeField(auto_now_add=True)),
-                ('agency', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='case_parties', to='accounts.agency')),
-                ('case', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='parties', to='casework.case')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("since", models.DateTimeField(auto_now_add=True)),
+                (
+                    "agency",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="case_parties",
+                        to="accounts.agency",
+                    ),
+                ),
+                (
+                    "case",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="parties",
+                        to="casework.case",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='LinkClearance',
+            name="LinkClearance",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('via', models.CharField(max_length=40)),
-                ('reason', kinward_web.fields.EncryptedTextField(verbose_name='reason')),
-                ('police_signed_at', models.DateTimeField(blank=True, null=True)),
-                ('welfare_signed_at', models.DateTimeField(blank=True, null=True)),
-                ('withdrawn_at', models.DateTimeField(blank=True, null=True)),
-                ('withdrawal', kinward_web.fields.EncryptedTextField(blank=True, verbose_name='why withdrawn')),
-                ('case', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='link_clearances', to='casework.case')),
-                ('document', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='registry.document')),
-                ('high', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='registry.person')),
-                ('low', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='registry.person')),
-                ('police_signer', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('welfare_signer', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("via", models.CharField(max_length=40)),
+                ("reason", kinward_web.fields.EncryptedTextField(verbose_name="reason")),
+                ("police_signed_at", models.DateTimeField(blank=True, null=True)),
+                ("welfare_signed_at", models.DateTimeField(blank=True, null=True)),
+                ("withdrawn_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "withdrawal",
+                    kinward_web.fields.EncryptedTextField(blank=True, verbose_name="why withdrawn"),
+                ),
+                (
+                    "case",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="link_clearances",
+                        to="casework.case",
+                    ),
+                ),
+                (
+                    "document",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="registry.document",
+                    ),
+                ),
+                (
+                    "high",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="registry.person",
+                    ),
+                ),
+                (
+                    "low",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="registry.person",
+                    ),
+                ),
+                (
+                    "police_signer",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "welfare_signer",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='MedicalExam',
+            name="MedicalExam",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('examined_at', models.DateTimeField()),
-                ('sedation', models.CharField(max_length=10, verbose_name='sedation')),
-                ('injuries', kinward_web.fields.EncryptedTextField(verbose_name='injuries and marks')),
-                ('age_days_min', models.PositiveIntegerField(verbose_name='youngest possible age, days')),
-                ('age_days_max', models.PositiveIntegerField(verbose_name='oldest possible age, days')),
-                ('weight_grams', models.PositiveIntegerField(blank=True, null=True, verbose_name='weight, g')),
-                ('note', kinward_web.fields.EncryptedTextField(blank=True, verbose_name='note')),
-                ('needs_medical_level', models.PositiveSmallIntegerField(default=0)),
-                ('case', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='exams', to='casework.case')),
-                ('clinician', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("examined_at", models.DateTimeField()),
+                ("sedation", models.CharField(max_length=10, verbose_name="sedation")),
+                (
+                    "injuries",
+                    kinward_web.fields.EncryptedTextField(verbose_name="injuries and marks"),
+                ),
+                (
+                    "age_days_min",
+                    models.PositiveIntegerField(verbose_name="youngest possible age, days"),
+                ),
+                (
+                    "age_days_max",
+                    models.PositiveIntegerField(verbose_name="oldest possible age, days"),
+                ),
+                (
+                    "weight_grams",
+                    models.PositiveIntegerField(blank=True, null=True, verbose_name="weight, g"),
+                ),
+                ("note", kinward_web.fields.EncryptedTextField(blank=True, verbose_name="note")),
+                ("needs_medical_level", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "case",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="exams",
+                        to="casework.case",
+                    ),
+                ),
+                (
+                    "clinician",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-examined_at', '-pk'],
+                "ordering": ["-examined_at", "-pk"],
             },
         ),
         migrations.CreateModel(
-            name='Message',
+            name="Message",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=30)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('read_at', models.DateTimeField(blank=True, null=True)),
-                ('agency', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='messages', to='accounts.agency')),
-                ('case', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='messages', to='casework.case')),
-                ('read_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.CharField(max_length=30)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("read_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "agency",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="messages",
+                        to="accounts.agency",
+                    ),
+                ),
+                (
+                    "case",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="messages",
+                        to="casework.case",
+                    ),
+                ),
+                (
+                    "read_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at', '-pk'],
+                "ordering": ["-created_at", "-pk"],
             },
         ),
         migrations.CreateModel(
-            name='Placement',
+            name="Placement",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('purpose', models.CharField(choices=[('care', 'care'), ('return', 'return to the family')], default='care', max_length=8, verbose_name='purpose')),
-                ('state', models.CharField(default='new', max_length=20)),
-                ('version', models.PositiveIntegerField(default=0)),
-                ('state_since', models.DateTimeField(blank=True, null=True)),
-                ('due_at', models.DateTimeField(blank=True, null=True)),
-                ('over_capacity', models.BooleanField(default=False)),
-                ('planned', models.BooleanField(default=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('case', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='placements', to='casework.case')),
-                ('home', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='placements', to='casework.carehome')),
-                ('household', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='placements', to='registry.household')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "purpose",
+                    models.CharField(
+                        choices=[("care", "care"), ("return", "return to the family")],
+                        default="care",
+                        max_length=8,
+                        verbose_name="purpose",
+                    ),
+                ),
+                ("state", models.CharField(default="new", max_length=20)),
+                ("version", models.PositiveIntegerField(default=0)),
+                ("state_since", models.DateTimeField(blank=True, null=True)),
+                ("due_at", models.DateTimeField(blank=True, null=True)),
+                ("over_capacity", models.BooleanField(default=False)),
+                ("planned", models.BooleanField(default=False)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "case",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="placements",
+                        to="casework.case",
+                    ),
+                ),
+                (
+                    "home",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="placements",
+                        to="casework.carehome",
+                    ),
+                ),
+                (
+                    "household",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="placements",
+                        to="registry.household",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'placement',
-                'verbose_name_plural': 'placements',
+                "verbose_name": "placement",
+                "verbose_name_plural": "placements",
             },
         ),
         migrations.CreateModel(
-            name='Clearance',
+            name="Clearance",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('screened_at', models.DateTimeField()),
-                ('expires_at', models.DateTimeField()),
-                ('clear', models.BooleanField()),
-                ('result', kinward_web.fields.EncryptedJSONField()),
-                ('digest', models.CharField(max_length=64)),
-                ('screened_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('placement', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='clearances', to='casework.placement')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("screened_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField()),
+                ("clear", models.BooleanField()),
+                ("result", kinward_web.fields.EncryptedJSONField()),
+                ("digest", models.CharField(max_length=64)),
+                (
+                    "screened_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "placement",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="clearances",
+                        to="casework.placement",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-screened_at', '-pk'],
+                "ordering": ["-screened_at", "-pk"],
             },
         ),
         migrations.CreateModel(
-            name='PlacementPerson',
+            name="PlacementPerson",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('capacity', models.CharField(choices=[('escort', 'escort'), ('payer', 'payer'), ('carer', 'carer')], max_length=8, verbose_name='capacity')),
-                ('person', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='registry.person')),
-                ('placement', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='people', to='casework.placement')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "capacity",
+                    models.CharField(
+                        choices=[("escort", "escort"), ("payer", "payer"), ("carer", "carer")],
+                        max_length=8,
+                        verbose_name="capacity",
+                    ),
+                ),
+                (
+                    "person",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="registry.person",
+                    ),
+                ),
+                (
+                    "placement",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="people",
+                        to="casework.placement",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Proposal',
+            name="Proposal",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('machine', models.CharField(max_length=20)),
-                ('subject_id', models.BigIntegerField()),
-                ('subject_version', models.PositiveIntegerField()),
-                ('rule', models.CharField(max_length=40)),
-                ('evidence', kinward_web.fields.EncryptedJSONField()),
-                ('digest', models.CharField(max_length=64)),
-                ('proposed_at', models.DateTimeField()),
-                ('expires_at', models.DateTimeField()),
-                ('closed_at', models.DateTimeField(blank=True, null=True)),
-                ('outcome', models.CharField(blank=True, max_length=12)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("machine", models.CharField(max_length=20)),
+                ("subject_id", models.BigIntegerField()),
+                ("subject_version", models.PositiveIntegerField()),
+                ("rule", models.CharField(max_length=40)),
+                ("evidence", kinward_web.fields.EncryptedJSONField()),
+                ("digest", models.CharField(max_length=64)),
+                ("proposed_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField()),
+                ("closed_at", models.DateTimeField(blank=True, null=True)),
+                ("outcome", models.CharField(blank=True, max_length=12)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(condition=models.Q(('closed_at__isnull', True)), fields=('machine', 'subject_id', 'rule'), name='proposal_once')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("closed_at__isnull", True)),
+                        fields=("machine", "subject_id", "rule"),
+                        name="proposal_once",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Service',
+            name="Service",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('scholarship', 'scholarship'), ('mother', 'support to the mother'), ('medical', 'medical help'), ('legal', 'legal help'), ('counselling', 'counselling'), ('travel', 'travel'), ('other', 'other')], max_length=12, verbose_name='kind')),
-                ('given_on', models.DateField(verbose_name='given on')),
-                ('until', models.DateField(blank=True, null=True, verbose_name='until')),
-                ('cost', models.DecimalField(decimal_places=2, max_digits=12, verbose_name='cost')),
-                ('currency', models.CharField(default='CNY', max_length=3, verbose_name='currency')),
-                ('note', kinward_web.fields.EncryptedTextField(blank=True, verbose_name='note')),
-                ('case', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='services', to='casework.case')),
-                ('given_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("scholarship", "scholarship"),
+                            ("mother", "support to the mother"),
+                            ("medical", "medical help"),
+                            ("legal", "legal help"),
+                            ("counselling", "counselling"),
+                            ("travel", "travel"),
+                            ("other", "other"),
+                        ],
+                        max_length=12,
+                        verbose_name="kind",
+                    ),
+                ),
+                ("given_on", models.DateField(verbose_name="given on")),
+                ("until", models.DateField(blank=True, null=True, verbose_name="until")),
+                ("cost", models.DecimalField(decimal_places=2, max_digits=12, verbose_name="cost")),
+                (
+                    "currency",
+                    models.CharField(default="CNY", max_length=3, verbose_name="currency"),
+                ),
+                ("note", kinward_web.fields.EncryptedTextField(blank=True, verbose_name="note")),
+                (
+                    "case",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="services",
+                        to="casework.case",
+                    ),
+                ),
+                (
+                    "given_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-given_on', '-pk'],
+                "ordering": ["-given_on", "-pk"],
             },
         ),
         migrations.CreateModel(
-            name='Signature',
+            name="Signature",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('role', models.CharField(max_length=30)),
-                ('digest', models.CharField(max_length=64)),
-                ('signed_at', models.DateTimeField()),
-                ('second_factor_at', models.DateTimeField()),
-                ('agency', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.agency')),
-                ('proposal', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='signatures', to='casework.proposal')),
-                ('signer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("role", models.CharField(max_length=30)),
+                ("digest", models.CharField(max_length=64)),
+                ("signed_at", models.DateTimeField()),
+                ("second_factor_at", models.DateTimeField()),
+                (
+                    "agency",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.agency",
+                    ),
+                ),
+                (
+                    "proposal",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="signatures",
+                        to="casework.proposal",
+                    ),
+                ),
+                (
+                    "signer",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='TransitionRecord',
+            name="TransitionRecord",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('machine', models.CharField(max_length=20)),
-                ('subject_id', models.BigIntegerField()),
-                ('number', models.PositiveIntegerField()),
-                ('rule', models.CharField(max_length=40)),
-                ('source', models.CharField(max_length=20)),
-                ('target', models.CharField(max_length=20)),
-                ('role', models.CharField(max_length=30)),
-                ('channel', models.CharField(max_length=10)),
-                ('evidence', kinward_web.fields.EncryptedJSONField()),
-                ('evidence_digest', models.CharField(max_length=64)),
-                ('made_at', models.DateTimeField()),
-                ('actor', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('agency', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.agency')),
-                ('proposal', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='records', to='casework.proposal')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("machine", models.CharField(max_length=20)),
+                ("subject_id", models.BigIntegerField()),
+                ("number", models.PositiveIntegerField()),
+                ("rule", models.CharField(max_length=40)),
+                ("source", models.CharField(max_length=20)),
+                ("target", models.CharField(max_length=20)),
+                ("role", models.CharField(max_length=30)),
+                ("channel", models.CharField(max_length=10)),
+                ("evidence", kinward_web.fields.EncryptedJSONField()),
+                ("evidence_digest", models.CharField(max_length=64)),
+                ("made_at", models.DateTimeField()),
+                (
+                    "actor",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "agency",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.agency",
+                    ),
+                ),
+                (
+                    "proposal",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="records",
+                        to="casework.proposal",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['machine', 'subject_id', 'number'],
+                "ordering": ["machine", "subject_id", "number"],
             },
         ),
         migrations.CreateModel(
-            name='Visit',
+            name="Visit",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=10)),
-                ('due_on', models.DateField(verbose_name='due on')),
-                ('done_at', models.DateTimeField(blank=True, null=True, verbose_name='done at')),
-                ('finding', kinward_web.fields.EncryptedTextField(blank=True, verbose_name='finding')),
-                ('concern', models.BooleanField(default=False, verbose_name='cause for concern')),
-                ('concern_settled_at', models.DateTimeField(blank=True, null=True)),
-                ('cost', models.DecimalField(decimal_places=2, default=0, max_digits=12, verbose_name='cost')),
-                ('currency', models.CharField(default='CNY', max_length=3, verbose_name='currency')),
-                ('cancelled_at', models.DateTimeField(blank=True, null=True)),
-                ('case', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='visits', to='casework.case')),
-                ('visitor', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.CharField(max_length=10)),
+                ("due_on", models.DateField(verbose_name="due on")),
+                ("done_at", models.DateTimeField(blank=True, null=True, verbose_name="done at")),
+                (
+                    "finding",
+                    kinward_web.fields.EncryptedTextField(blank=True, verbose_name="finding"),
+                ),
+                ("concern", models.BooleanField(default=False, verbose_name="cause for concern")),
+                ("concern_settled_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "cost",
+                    models.DecimalField(
+                        decimal_places=2, default=0, max_digits=12, verbose_name="cost"
+                    ),
+                ),
+                (
+                    "currency",
+                    models.CharField(default="CNY", max_length=3, verbose_name="currency"),
+                ),
+                ("cancelled_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "case",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="visits",
+                        to="casework.case",
+                    ),
+                ),
+                (
+                    "visitor",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['due_on', 'pk'],
+                "ordering": ["due_on", "pk"],
             },
         ),
         migrations.AddConstraint(
-            model_name='carehome',
-            constraint=models.UniqueConstraint(fields=('agency', 'name'), name='care_home_once'),
+            model_name="carehome",
+            constraint=models.UniqueConstraint(fields=("agency", "name"), name="care_home_once"),
         ),
         migrations.AddConstraint(
-            model_name='carehome',
-            constraint=models.CheckConstraint(condition=models.Q(('infants_per_carer__gt', 0), ('children_per_carer__gt', 0)), name='care_home_ratios_positive'),
+            model_name="carehome",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("infants_per_carer__gt", 0), ("children_per_carer__gt", 0)),
+                name="care_home_ratios_positive",
+            ),
         ),
         migrations.AddIndex(
-            model_name='case',
-            index=models.Index(fields=['state', 'due_at'], name='casework_ca_state_5a8b35_idx'),
+            model_name="case",
+            index=models.Index(fields=["state", "due_at"], name="casework_ca_state_5a8b35_idx"),
         ),
         migrations.AddIndex(
-            model_name='case',
-            index=models.Index(fields=['operation', 'state'], name='casework_ca_operati_253bc1_idx'),
+            model_name="case",
+            index=models.Index(
+                fields=["operation", "state"], name="casework_ca_operati_253bc1_idx"
+            ),
         ),
         migrations.AddIndex(
-            model_name='case',
-            index=models.Index(fields=['campaign', 'state'], name='casework_ca_campaig_edab24_idx'),
+            model_name="case",
+            index=models.Index(fields=["campaign", "state"], name="casework_ca_campaig_edab24_idx"),
         ),
         migrations.AddConstraint(
-            model_name='case',
-            constraint=models.UniqueConstraint(condition=models.Q(('wristband', ''), _negated=True), fields=('wristband',), name='case_wristband_once'),
+            model_name="case",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("wristband", ""), _negated=True),
+                fields=("wristband",),
+                name="case_wristband_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='case',
-            constraint=models.UniqueConstraint(condition=models.Q(('sample_a', ''), _negated=True), fields=('sample_a',), name='case_sample_a_once'),
+            model_name="case",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("sample_a", ""), _negated=True),
+                fields=("sample_a",),
+                name="case_sample_a_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='caseassignment',
-            constraint=models.UniqueConstraint(fields=('case', 'user'), name='case_assignment_once'),
+            model_name="caseassignment",
+            constraint=models.UniqueConstraint(
+                fields=("case", "user"), name="case_assignment_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='caseparty',
-            constraint=models.UniqueConstraint(fields=('case', 'agency'), name='case_party_once'),
+            model_name="caseparty",
+            constraint=models.UniqueConstraint(fields=("case", "agency"), name="case_party_once"),
         ),
         migrations.AddConstraint(
-            model_name='linkclearance',
-            constraint=models.CheckConstraint(condition=models.Q(('low__lt', models.F('high'))), name='link_clearance_in_order'),
+            model_name="linkclearance",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("low__lt", models.F("high"))), name="link_clearance_in_order"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='linkclearance',
-            constraint=models.CheckConstraint(condition=models.Q(('police_signer__isnull', True), ('welfare_signer__isnull', True), models.Q(('police_signer', models.F('welfare_signer')), _negated=True), _connector='OR'), name='link_clearance_two_people'),
+            model_name="linkclearance",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("police_signer__isnull", True),
+                    ("welfare_signer__isnull", True),
+                    models.Q(("police_signer", models.F("welfare_signer")), _negated=True),
+                    _connector="OR",
+                ),
+                name="link_clearance_two_people",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='linkclearance',
-            constraint=models.UniqueConstraint(condition=models.Q(('withdrawn_at__isnull', True)), fields=('case', 'low', 'high', 'via'), name='link_clearance_once'),
+            model_name="linkclearance",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("withdrawn_at__isnull", True)),
+                fields=("case", "low", "high", "via"),
+                name="link_clearance_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='medicalexam',
-            constraint=models.CheckConstraint(condition=models.Q(('age_days_min__lte', models.F('age_days_max'))), name='exam_age_in_order'),
+            model_name="medicalexam",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("age_days_min__lte", models.F("age_days_max"))),
+                name="exam_age_in_order",
+            ),
         ),
         migrations.AddIndex(
-            model_name='message',
-            index=models.Index(fields=['agency', 'read_at'], name='casework_me_agency__127d50_idx'),
+            model_name="message",
+            index=models.Index(fields=["agency", "read_at"], name="casework_me_agency__127d50_idx"),
         ),
         migrations.AddIndex(
-            model_name='placement',
-            index=models.Index(fields=['home', 'state'], name='casework_pl_home_id_f6263c_idx'),
+            model_name="placement",
+            index=models.Index(fields=["home", "state"], name="casework_pl_home_id_f6263c_idx"),
         ),
         migrations.AddConstraint(
-            model_name='placement',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('home__isnull', False), ('household__isnull', True)), models.Q(('home__isnull', True), ('household__isnull', False)), _connector='OR'), name='placement_home_or_household'),
+            model_name="placement",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("home__isnull", False), ("household__isnull", True)),
+                    models.Q(("home__isnull", True), ("household__isnull", False)),
+                    _connector="OR",
+                ),
+                name="placement_home_or_household",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='placement',
-            constraint=models.CheckConstraint(condition=models.Q(('purpose', 'care'), ('household__isnull', False), _connector='OR'), name='placement_return_is_private'),
+            model_name="placement",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("purpose", "care"), ("household__isnull", False), _connector="OR"
+                ),
+                name="placement_return_is_private",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='placement',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'placed')), fields=('case',), name='placement_one_bed_per_child'),
+            model_name="placement",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "placed")),
+                fields=("case",),
+                name="placement_one_bed_per_child",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='placementperson',
-            constraint=models.UniqueConstraint(fields=('placement', 'person', 'capacity'), name='placement_person_once'),
+            model_name="placementperson",
+            constraint=models.UniqueConstraint(
+                fields=("placement", "person", "capacity"), name="placement_person_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='signature',
-            constraint=models.UniqueConstraint(fields=('proposal', 'signer'), name='signature_once'),
+            model_name="signature",
+            constraint=models.UniqueConstraint(
+                fields=("proposal", "signer"), name="signature_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='signature',
-            constraint=models.UniqueConstraint(fields=('proposal', 'agency'), name='signature_one_per_agency'),
+            model_name="signature",
+            constraint=models.UniqueConstraint(
+                fields=("proposal", "agency"), name="signature_one_per_agency"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='transitionrecord',
-            constraint=models.UniqueConstraint(fields=('machine', 'subject_id', 'number'), name='transition_once'),
+            model_name="transitionrecord",
+            constraint=models.UniqueConstraint(
+                fields=("machine", "subject_id", "number"), name="transition_once"
+            ),
         ),
     ]

@@ -8,227 +8,607 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
+        ("accounts", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Campaign',
+            name="Campaign",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=160, unique=True, verbose_name='name')),
-                ('country', models.CharField(default='CN', max_length=2, verbose_name='country')),
-                ('task_force_from', models.DateField(blank=True, null=True, verbose_name='task force from')),
-                ('special_until', models.DateField(blank=True, null=True, verbose_name='special campaign until')),
-                ('note', models.TextField(blank=True, verbose_name='note')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=160, unique=True, verbose_name="name")),
+                ("country", models.CharField(default="CN", max_length=2, verbose_name="country")),
+                (
+                    "task_force_from",
+                    models.DateField(blank=True, null=True, verbose_name="task force from"),
+                ),
+                (
+                    "special_until",
+                    models.DateField(blank=True, null=True, verbose_name="special campaign until"),
+                ),
+                ("note", models.TextField(blank=True, verbose_name="note")),
             ],
             options={
-                'verbose_name': 'campaign',
-                'verbose_name_plural': 'campaigns',
-                'ordering': ['name'],
-                'constraints': [models.CheckConstraint(condition=models.Q(('task_force_from__isnull', True), ('special_until__isnull', True), ('task_force_from__lte', models.F('special_until')), _connector='OR'), name='campaign_window_in_order')],
+                "verbose_name": "campaign",
+                "verbose_name_plural": "campaigns",
+                "ordering": ["name"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("task_force_from__isnull", True),
+                            ("special_until__isnull", True),
+                            ("task_force_from__lte", models.F("special_until")),
+                            _connector="OR",
+                        ),
+                        name="campaign_window_in_order",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Household',
+            name="Household",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(default=kinward_web.registry.models.new_code, max_length=16, unique=True, verbose_name='code')),
-                ('region', models.CharField(blank=True, max_length=60, verbose_name='region')),
-                ('address', kinward_web.fields.EncryptedTextField(blank=True, verbose_name='address')),
-                ('entered_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.agency')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "code",
+                    models.CharField(
+                        default=kinward_web.registry.models.new_code,
+                        max_length=16,
+                        unique=True,
+                        verbose_name="code",
+                    ),
+                ),
+                ("region", models.CharField(blank=True, max_length=60, verbose_name="region")),
+                (
+                    "address",
+                    kinward_web.fields.EncryptedTextField(blank=True, verbose_name="address"),
+                ),
+                (
+                    "entered_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.agency",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'household',
-                'verbose_name_plural': 'households',
+                "verbose_name": "household",
+                "verbose_name_plural": "households",
             },
         ),
         migrations.CreateModel(
-            name='Identifier',
+            name="Identifier",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('phone', 'telephone'), ('address', 'address'), ('identity_document', 'identity document'), ('payment_account', 'payment account'), ('vehicle', 'vehicle')], max_length=20, verbose_name='kind')),
-                ('value', kinward_web.fields.EncryptedTextField(verbose_name='value')),
-                ('value_index', models.CharField(max_length=64)),
-                ('institution', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.agency', verbose_name='institution it belongs to')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("phone", "telephone"),
+                            ("address", "address"),
+                            ("identity_document", "identity document"),
+                            ("payment_account", "payment account"),
+                            ("vehicle", "vehicle"),
+                        ],
+                        max_length=20,
+                        verbose_name="kind",
+                    ),
+                ),
+                ("value", kinward_web.fields.EncryptedTextField(verbose_name="value")),
+                ("value_index", models.CharField(max_length=64)),
+                (
+                    "institution",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.agency",
+                        verbose_name="institution it belongs to",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'identifier',
-                'verbose_name_plural': 'identifiers',
+                "verbose_name": "identifier",
+                "verbose_name_plural": "identifiers",
             },
         ),
         migrations.CreateModel(
-            name='Operation',
+            name="Operation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=40, unique=True, verbose_name='code')),
-                ('name', kinward_web.fields.EncryptedTextField(verbose_name='name')),
-                ('starts_at', models.DateTimeField(verbose_name='start')),
-                ('ended_at', models.DateTimeField(blank=True, null=True, verbose_name='end')),
-                ('agencies', models.ManyToManyField(blank=True, related_name='operations', to='accounts.agency')),
-                ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='operations', to='registry.campaign')),
-                ('insiders', models.ManyToManyField(blank=True, related_name='sealed_operations', to=settings.AUTH_USER_MODEL)),
-                ('lead', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='operations_led', to='accounts.agency', verbose_name='leading agency')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("code", models.CharField(max_length=40, unique=True, verbose_name="code")),
+                ("name", kinward_web.fields.EncryptedTextField(verbose_name="name")),
+                ("starts_at", models.DateTimeField(verbose_name="start")),
+                ("ended_at", models.DateTimeField(blank=True, null=True, verbose_name="end")),
+                (
+                    "agencies",
+                    models.ManyToManyField(
+                        blank=True, related_name="operations", to="accounts.agency"
+                    ),
+                ),
+                (
+                    "campaign",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="operations",
+                        to="registry.campaign",
+                    ),
+                ),
+                (
+                    "insiders",
+                    models.ManyToManyField(
+                        blank=True, related_name="sealed_operations", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "lead",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="operations_led",
+                        to="accounts.agency",
+                        verbose_name="leading agency",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'operation',
-                'verbose_name_plural': 'operations',
-                'ordering': ['-starts_at', 'code'],
+                "verbose_name": "operation",
+                "verbose_name_plural": "operations",
+                "ordering": ["-starts_at", "code"],
             },
         ),
         migrations.CreateModel(
-            name='Person',
+            name="Person",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(default=kinward_web.registry.models.new_code, max_length=16, unique=True, verbose_name='code')),
-                ('name', kinward_web.fields.EncryptedTextField(blank=True, verbose_name='name')),
-                ('name_index', models.CharField(blank=True, db_index=True, max_length=64)),
-                ('sex', models.CharField(choices=[('female', 'female'), ('male', 'male'), ('unknown', 'unknown')], default='unknown', max_length=8, verbose_name='sex')),
-                ('born_from', models.DateField(blank=True, null=True, verbose_name='born not before')),
-                ('born_to', models.DateField(blank=True, null=True, verbose_name='born not after')),
-                ('region', models.CharField(blank=True, max_length=60, verbose_name='region')),
-                ('identity', models.CharField(choices=[('unknown', 'unknown'), ('claimed', 'claimed, not verified'), ('verified', 'verified by a document')], default='unknown', max_length=10, verbose_name='identity')),
-                ('note', kinward_web.fields.EncryptedTextField(blank=True, verbose_name='note')),
-                ('entered_at', models.DateTimeField(auto_now_add=True)),
-                ('entered_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.agency', verbose_name='entered by')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "code",
+                    models.CharField(
+                        default=kinward_web.registry.models.new_code,
+                        max_length=16,
+                        unique=True,
+                        verbose_name="code",
+                    ),
+                ),
+                ("name", kinward_web.fields.EncryptedTextField(blank=True, verbose_name="name")),
+                ("name_index", models.CharField(blank=True, db_index=True, max_length=64)),
+                (
+                    "sex",
+                    models.CharField(
+                        choices=[("female", "female"), ("male", "male"), ("unknown", "unknown")],
+                        default="unknown",
+                        max_length=8,
+                        verbose_name="sex",
+                    ),
+                ),
+                (
+                    "born_from",
+                    models.DateField(blank=True, null=True, verbose_name="born not before"),
+                ),
+                ("born_to", models.DateField(blank=True, null=True, verbose_name="born not after")),
+                ("region", models.CharField(blank=True, max_length=60, verbose_name="region")),
+                (
+                    "identity",
+                    models.CharField(
+                        choices=[
+                            ("unknown", "unknown"),
+                            ("claimed", "claimed, not verified"),
+                            ("verified", "verified by a document"),
+                        ],
+                        default="unknown",
+                        max_length=10,
+                        verbose_name="identity",
+                    ),
+                ),
+                ("note", kinward_web.fields.EncryptedTextField(blank=True, verbose_name="note")),
+                ("entered_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "entered_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.agency",
+                        verbose_name="entered by",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'person',
-                'verbose_name_plural': 'people',
+                "verbose_name": "person",
+                "verbose_name_plural": "people",
             },
         ),
         migrations.CreateModel(
-            name='Link',
+            name="Link",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('parent', 'parent and child'), ('partner', 'partners'), ('sibling', 'siblings'), ('kin', 'other kin'), ('payment', 'payment'), ('contact', 'contact')], max_length=10, verbose_name='kind')),
-                ('source', kinward_web.fields.EncryptedTextField(verbose_name='source')),
-                ('retracted_at', models.DateTimeField(blank=True, null=True)),
-                ('retraction', kinward_web.fields.EncryptedTextField(blank=True, verbose_name='why retracted')),
-                ('entered_at', models.DateTimeField(auto_now_add=True)),
-                ('entered_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.agency')),
-                ('first', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='links_from', to='registry.person')),
-                ('second', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='links_to', to='registry.person')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("parent", "parent and child"),
+                            ("partner", "partners"),
+                            ("sibling", "siblings"),
+                            ("kin", "other kin"),
+                            ("payment", "payment"),
+                            ("contact", "contact"),
+                        ],
+                        max_length=10,
+                        verbose_name="kind",
+                    ),
+                ),
+                ("source", kinward_web.fields.EncryptedTextField(verbose_name="source")),
+                ("retracted_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "retraction",
+                    kinward_web.fields.EncryptedTextField(blank=True, verbose_name="why retracted"),
+                ),
+                ("entered_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "entered_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.agency",
+                    ),
+                ),
+                (
+                    "first",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="links_from",
+                        to="registry.person",
+                    ),
+                ),
+                (
+                    "second",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="links_to",
+                        to="registry.person",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'link',
-                'verbose_name_plural': 'links',
+                "verbose_name": "link",
+                "verbose_name_plural": "links",
             },
         ),
         migrations.CreateModel(
-            name='Involvement',
+            name="Involvement",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('part', models.CharField(choices=[('suspect', 'suspect'), ('buyer', 'buyer'), ('broker', 'broker'), ('witness', 'witness')], max_length=10, verbose_name='part')),
-                ('standing', models.CharField(choices=[('alleged', 'alleged'), ('arrested', 'arrested'), ('charged', 'charged'), ('convicted', 'convicted'), ('acquitted', 'acquitted'), ('mistaken', 'mistaken identity, corrected')], default='alleged', max_length=10, verbose_name='standing')),
-                ('source', kinward_web.fields.EncryptedTextField(verbose_name='source')),
-                ('correction', kinward_web.fields.EncryptedTextField(blank=True, verbose_name='why the identity was mistaken')),
-                ('entered_at', models.DateTimeField(auto_now_add=True)),
-                ('entered_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.agency')),
-                ('operation', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='involvements', to='registry.operation')),
-                ('person', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='involvements', to='registry.person')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "part",
+                    models.CharField(
+                        choices=[
+                            ("suspect", "suspect"),
+                            ("buyer", "buyer"),
+                            ("broker", "broker"),
+                            ("witness", "witness"),
+                        ],
+                        max_length=10,
+                        verbose_name="part",
+                    ),
+                ),
+                (
+                    "standing",
+                    models.CharField(
+                        choices=[
+                            ("alleged", "alleged"),
+                            ("arrested", "arrested"),
+                            ("charged", "charged"),
+                            ("convicted", "convicted"),
+                            ("acquitted", "acquitted"),
+                            ("mistaken", "mistaken identity, corrected"),
+                        ],
+                        default="alleged",
+                        max_length=10,
+                        verbose_name="standing",
+                    ),
+                ),
+                ("source", kinward_web.fields.EncryptedTextField(verbose_name="source")),
+                (
+                    "correction",
+                    kinward_web.fields.EncryptedTextField(
+                        blank=True, verbose_name="why the identity was mistaken"
+                    ),
+                ),
+                ("entered_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "entered_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.agency",
+                    ),
+                ),
+                (
+                    "operation",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="involvements",
+                        to="registry.operation",
+                    ),
+                ),
+                (
+                    "person",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="involvements",
+                        to="registry.person",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'involvement',
-                'verbose_name_plural': 'involvements',
+                "verbose_name": "involvement",
+                "verbose_name_plural": "involvements",
             },
         ),
         migrations.CreateModel(
-            name='IdentifierUse',
+            name="IdentifierUse",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('source', kinward_web.fields.EncryptedTextField(verbose_name='source')),
-                ('retracted_at', models.DateTimeField(blank=True, null=True)),
-                ('entered_at', models.DateTimeField(auto_now_add=True)),
-                ('entered_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.agency')),
-                ('identifier', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='uses', to='registry.identifier')),
-                ('person', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='identifiers', to='registry.person')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("source", kinward_web.fields.EncryptedTextField(verbose_name="source")),
+                ("retracted_at", models.DateTimeField(blank=True, null=True)),
+                ("entered_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "entered_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.agency",
+                    ),
+                ),
+                (
+                    "identifier",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="uses",
+                        to="registry.identifier",
+                    ),
+                ),
+                (
+                    "person",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="identifiers",
+                        to="registry.person",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'use of an identifier',
-                'verbose_name_plural': 'uses of identifiers',
+                "verbose_name": "use of an identifier",
+                "verbose_name_plural": "uses of identifiers",
             },
         ),
         migrations.CreateModel(
-            name='HouseholdMember',
+            name="HouseholdMember",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('adult', models.BooleanField(default=True, verbose_name='adult')),
-                ('until', models.DateField(blank=True, null=True, verbose_name='moved out on')),
-                ('retracted_at', models.DateTimeField(blank=True, null=True)),
-                ('household', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='members', to='registry.household')),
-                ('person', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='households', to='registry.person')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("adult", models.BooleanField(default=True, verbose_name="adult")),
+                ("until", models.DateField(blank=True, null=True, verbose_name="moved out on")),
+                ("retracted_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "household",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="members",
+                        to="registry.household",
+                    ),
+                ),
+                (
+                    "person",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="households",
+                        to="registry.person",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'member of a household',
-                'verbose_name_plural': 'members of a household',
+                "verbose_name": "member of a household",
+                "verbose_name_plural": "members of a household",
             },
         ),
         migrations.CreateModel(
-            name='Document',
+            name="Document",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('photograph', 'photograph'), ('identity', 'identity document'), ('medical', 'medical document'), ('laboratory', 'laboratory report'), ('verification', 'record of verification'), ('best_interest', 'best-interest decision'), ('court', 'court order'), ('consent', 'consent'), ('death', 'death certificate'), ('other', 'other')], max_length=16, verbose_name='kind')),
-                ('title', models.CharField(max_length=120, verbose_name='title')),
-                ('media_type', models.CharField(max_length=60)),
-                ('size', models.PositiveIntegerField()),
-                ('sha256', models.CharField(max_length=64)),
-                ('content', models.BinaryField()),
-                ('uploaded_at', models.DateTimeField(auto_now_add=True)),
-                ('destroyed_at', models.DateTimeField(blank=True, null=True)),
-                ('uploaded_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('person', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='documents', to='registry.person')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("photograph", "photograph"),
+                            ("identity", "identity document"),
+                            ("medical", "medical document"),
+                            ("laboratory", "laboratory report"),
+                            ("verification", "record of verification"),
+                            ("best_interest", "best-interest decision"),
+                            ("court", "court order"),
+                            ("consent", "consent"),
+                            ("death", "death certificate"),
+                            ("other", "other"),
+                        ],
+                        max_length=16,
+                        verbose_name="kind",
+                    ),
+                ),
+                ("title", models.CharField(max_length=120, verbose_name="title")),
+                ("media_type", models.CharField(max_length=60)),
+                ("size", models.PositiveIntegerField()),
+                ("sha256", models.CharField(max_length=64)),
+                ("content", models.BinaryField()),
+                ("uploaded_at", models.DateTimeField(auto_now_add=True)),
+                ("destroyed_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "uploaded_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "person",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="documents",
+                        to="registry.person",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'document',
-                'verbose_name_plural': 'documents',
+                "verbose_name": "document",
+                "verbose_name_plural": "documents",
             },
         ),
         migrations.CreateModel(
-            name='Site',
+            name="Site",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('region', models.CharField(max_length=60, verbose_name='jurisdiction')),
-                ('address', kinward_web.fields.EncryptedTextField(blank=True, verbose_name='address')),
-                ('agency', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='sites', to='accounts.agency', verbose_name='agency')),
-                ('operation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='sites', to='registry.operation')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("region", models.CharField(max_length=60, verbose_name="jurisdiction")),
+                (
+                    "address",
+                    kinward_web.fields.EncryptedTextField(blank=True, verbose_name="address"),
+                ),
+                (
+                    "agency",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="sites",
+                        to="accounts.agency",
+                        verbose_name="agency",
+                    ),
+                ),
+                (
+                    "operation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="sites",
+                        to="registry.operation",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'site',
-                'verbose_name_plural': 'sites',
+                "verbose_name": "site",
+                "verbose_name_plural": "sites",
             },
         ),
         migrations.AddConstraint(
-            model_name='identifier',
-            constraint=models.UniqueConstraint(fields=('kind', 'value_index'), name='identifier_once'),
+            model_name="identifier",
+            constraint=models.UniqueConstraint(
+                fields=("kind", "value_index"), name="identifier_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='person',
-            constraint=models.CheckConstraint(condition=models.Q(('born_from__isnull', True), ('born_to__isnull', True), ('born_from__lte', models.F('born_to')), _connector='OR'), name='person_birth_range_in_order'),
+            model_name="person",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("born_from__isnull", True),
+                    ("born_to__isnull", True),
+                    ("born_from__lte", models.F("born_to")),
+                    _connector="OR",
+                ),
+                name="person_birth_range_in_order",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='link',
-            constraint=models.CheckConstraint(condition=models.Q(('first', models.F('second')), _negated=True), name='link_joins_two_people'),
+            model_name="link",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("first", models.F("second")), _negated=True),
+                name="link_joins_two_people",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='link',
-            constraint=models.UniqueConstraint(condition=models.Q(('retracted_at__isnull', True)), fields=('first', 'second', 'kind'), name='link_once'),
+            model_name="link",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("retracted_at__isnull", True)),
+                fields=("first", "second", "kind"),
+                name="link_once",
+            ),
         ),
         migrations.AddIndex(
-            model_name='involvement',
-            index=models.Index(fields=['person', 'part', 'standing'], name='registry_in_person__e729ca_idx'),
+            model_name="involvement",
+            index=models.Index(
+                fields=["person", "part", "standing"], name="registry_in_person__e729ca_idx"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='identifieruse',
-            constraint=models.UniqueConstraint(condition=models.Q(('retracted_at__isnull', True)), fields=('identifier', 'person'), name='identifier_use_once'),
+            model_name="identifieruse",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("retracted_at__isnull", True)),
+                fields=("identifier", "person"),
+                name="identifier_use_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='householdmember',
-            constraint=models.UniqueConstraint(condition=models.Q(('retracted_at__isnull', True)), fields=('household', 'person'), name='household_member_once'),
+            model_name="householdmember",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("retracted_at__isnull", True)),
+                fields=("household", "person"),
+                name="household_member_once",
+            ),
         ),
     ]

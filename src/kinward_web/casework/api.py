@@ -1,0 +1,40 @@
+"""What the other applications may use of `casework`."""
+
+from __future__ import annotations
+
+from kinward_web.casework.cases import open_case, propose_placement
+from kinward_web.casework.engine import (
+    Binding,
+    Context,
+    Step,
+    next_steps,
+    open_proposals,
+    register,
+    second_factor_refusals,
+    sign,
+    transition,
+    withdraw_proposal,
+)
+from kinward_web.casework.messages import tell
+from kinward_web.casework.scope import can, cases_for, get_case, placements_for, require
+
+__all__ = [
+    "Binding",
+    "Context",
+    "Step",
+    "can",
+    "cases_for",
+    "get_case",
+    "next_steps",
+    "open_case",
+    "open_proposals",
+    "placements_for",
+    "propose_placement",
+    "register",
+    "require",
+    "second_factor_refusals",
+    "sign",
+    "tell",
+    "transition",
+    "withdraw_proposal",
+]

@@ -1,0 +1,68 @@
+"""Who sees which case: the one place where queries are scoped."""
+
+from __future__ import annotations
+
+from django.db.models import Q, QuerySet
+
+from kinward_web.accounts.api import Actor
+from kinward_web.casework.models import Case, Placement
+from kinward_web.errors import NotAllowed
+from kinward_web.rules.roles import Reach, reach_of
+
+__all__ = ["can", "cases_for", "get_case", "placements_for", "require"]
+
+
+def cases_for(actor: Actor, act: str = "case.read") -> QuerySet[Case]:
+    """Return the cases on which `actor` may do `act`; none where the role may not at all.
+
+    :raises KeyError: `act` is no permission.
+    """
+    reach = reach_of(actor.role, act)
+    cases = Case.objects.exclude(state="new")
+    if reach is None:
+        return cases.none()
+    if reach == Reach.ALL:
+        return cases
+    mine = Q(pk__in=Case.objects.filter(parties__agency_id=actor.agency_id).values("pk"))
+    mine |= Q(pk__in=Case.objects.filter(assignments__user_id=actor.user_id).values("pk"))
+    if reach == Reach.REGION:
+        mine |= Q(region=actor.region) if actor.region else Q()
+        if not actor.region:
+            # An agency without a region is national: its region is the country.
+            return cases
+    return cases.filter(mine)
+
+
+def placements_for(actor: Actor) -> QuerySet[Placement]:
+    """Return the placements of the cases that `actor` may read."""
+    return Placement.objects.filter(case__in=cases_for(actor)).exclude(state="new")
+
+
+def get_case(actor: Actor, code: str, act: str = "case.read") -> Case:
+    """Return the case `code`.
+
+    :raises NotAllowed: there is none, or it is out of the actor's reach; the two look alike.
+    """
+    case = (
+        cases_for(actor, act)
+        .select_related("child", "operation", "campaign", "transfer_to", "foreign_agency")
+        .filter(code=code)
+        .first()
+    )
+    if case is None:
+        raise NotAllowed(f"no case {code} for this role")
+    return case
+
+
+def can(actor: Actor, act: str, case: Case | None = None) -> bool:
+    """Return whether `actor` may do `act`, on `case` where one is given."""
+    reach = reach_of(actor.role, act)
+    if reach is None or case is None:
+        return reach is not None
+    return cases_for(actor, act).filter(pk=case.pk).exists()
+
+
+def require(actor: Actor, act: str, case: Case | None = None) -> None:
+    """Raise `NotAllowed` unless `actor` may do `act`, on `case` where one is given."""
+    if not can(actor, act, case):
+        raise NotAllowed(f"{actor.role} may not {act}")

@@ -1,0 +1,45 @@
+"""What the other applications may use of `registry`."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from kinward_web.registry.models import Document, Operation, Person, new_code
+from kinward_web.registry.signals import graph_changed
+
+__all__ = [
+    "campaign_of",
+    "document_kinds",
+    "graph_changed",
+    "new_code",
+    "operation_exists",
+    "operation_started",
+    "set_birth_range",
+]
+
+
+def document_kinds(person_id: int) -> dict[int, str]:
+    """Return the kind of each document of a person that has not been destroyed, by id."""
+    rows = Document.objects.filter(person_id=person_id, destroyed_at__isnull=True)
+    return dict(rows.values_list("pk", "kind"))
+
+
+def operation_exists(operation_id: int) -> bool:
+    """Return whether there is such an operation."""
+    return Operation.objects.filter(pk=operation_id).exists()
+
+
+def operation_started(operation_id: int, moment: datetime) -> bool:
+    """Return whether the operation has started by `moment`."""
+    return Operation.objects.filter(pk=operation_id, starts_at__lte=moment).exists()
+
+
+def campaign_of(operation_id: int) -> int | None:
+    """Return the campaign to which an operation belongs."""
+    rows = Operation.objects.filter(pk=operation_id)
+    return rows.values_list("campaign_id", flat=True).first()
+
+
+def set_birth_range(person_id: int, born_from: date, born_to: date) -> None:
+    """Record between which days a person was born, as an examination estimates."""
+    Person.objects.filter(pk=person_id).update(born_from=born_from, born_to=born_to)
