@@ -228,7 +228,9 @@ def _program(network: Network, tie: _Tie, domains: Mapping[Variable, int]) -> _P
         variables = tuple(tied(v) for v in factor.variables)
         if factor.kind == "base" and variables != factor.variables:
             continue  # the block's one draw is already there
-        tables.append(work.distinct(_Table(buffer, variables)))
+        # An unknown of one value is none.
+        open_ = tuple(v for v in variables if domains[v] > 1)
+        tables.append(work.distinct(_Table(buffer, open_)))
     target = tuple(tied(v) for v in network.target)
     remaining = {v for table in tables for v in table.variables} - set(target)
     while remaining:

@@ -13,14 +13,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from kinward.likelihood.genome import Genomes, Observation, Status
+from kinward.likelihood.genome import Genomes, Observation, Shape, Status
 from kinward.likelihood.observation import observation_matrix
-from kinward.likelihood.run import evaluate, model_of
+from kinward.likelihood.run import evaluate, model_of, run_plan
+from kinward.likelihood.sides import Part, Sides, part_plan, split_sides
 from kinward.likelihood.tables import Lanes
 from kinward.model.locus_model import GeneticModel, LocusModel
 from kinward.model.profile import PERFECT_TYPING, Genotype, TypingModel
 from kinward.model.registry import FamilyTable
 from kinward.search.child_rows import ChildRows, LocusRows
+from kinward.search.side_tables import SideValues, distinct, oriented_keys
 from kinward.search.slots import Slots
 
 __all__ = ["SlotGroup", "TableBuilder", "group_slots"]
@@ -100,6 +102,73 @@ class _LocusCodes:
     alleles: NDArray[np.intp]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Typed:
+    """Slots `lanes` of a group in which the same genomes are typed equally well at one locus.
+
+    `status` per genome; `codes` (slots, people) genotype codes, those of hidden people 0;
+    `fallible` (slots, people): the person's sample is not taken at its word.
+    """
+
+    group: SlotGroup
+    locus: int
+    lanes: NDArray[np.intp]
+    status: tuple[Status, ...]
+    codes: NDArray[np.intp]
+    known: _LocusCodes
+    fallible: NDArray[np.bool_]
+
+    def people(self, genome: int) -> list[int]:
+        return [p for p, g in enumerate(self.group.genome_of_person) if g == genome]
+
+    def pairs(self, genome: int, lanes: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Return the allele indices of a phased genome in some slots, (2, lanes)."""
+        code = self.codes[lanes][:, self.people(genome)].max(axis=1)
+        pair: NDArray[np.intp] = self.known.alleles[code].T
+        return pair
+
+    def identity(self, genome: int) -> tuple[NDArray[np.int64], int]:
+        """Return numbers (lanes,) that are equal only where typings are, and their bound.
+
+        A genome with several typings, or a fallible one, is taken to be like no other.
+        """
+        people = self.people(genome)
+        codes = self.codes[self.lanes][:, people]
+        several = (codes > 0).sum(axis=1) > 1
+        odd = several | (self.fallible[self.lanes][:, people] & (codes > 0)).any(axis=1)
+        bound = len(self.known.status)
+        alone = bound + np.arange(len(self.lanes))
+        return np.where(odd, alone, codes.max(axis=1)), bound + len(self.lanes)
+
+    def identities(self) -> tuple[list[NDArray[np.int64]], list[int]]:
+        """Return the identity of every typed genome, and the bounds."""
+        found = [self.identity(g) for g, kind in enumerate(self.status) if kind != "untyped"]
+        found.append((np.zeros(len(self.lanes), dtype=np.int64), 1))
+        return [identity for identity, _ in found], [bound for _, bound in found]
+
+    def columns(
+        self, sides: Sides, part: Part, size: int
+    ) -> tuple[list[NDArray[np.int64]], list[int]]:
+        """Return what a part depends on, per entry, and the bounds; `size` is that of alleles."""
+        configurations = 1 << len(sides.oriented)
+        turned = np.repeat(np.arange(configurations), len(self.lanes))
+        columns, bounds = [np.zeros(len(turned), dtype=np.int64)], [1]
+        for genome in part.whole:
+            identity, bound = self.identity(genome)
+            column = np.tile(identity, configurations)
+            if genome in sides.oriented:
+                column = 2 * column + ((turned >> sides.oriented.index(genome)) & 1)
+                bound *= 2
+            columns.append(column)
+            bounds.append(bound)
+        for side, genomes in part.received:
+            pairs = np.array([self.pairs(g, self.lanes) for g in genomes], dtype=np.int64)
+            bits = np.array([sides.oriented.index(g) for g in genomes])
+            columns.append(oriented_keys(pairs, bits, side == "maternal", configurations, size))
+            bounds.append(size ** len(genomes))
+        return columns, bounds
+
+
 class TableBuilder:
     """Builds tables for blocks of slots under one model (with or without mutation)."""
 
@@ -128,38 +197,108 @@ class TableBuilder:
         locus_rows = self.rows.per_locus[locus]
         out = np.empty((len(locus_rows), len(group.slots)))
         alone = np.empty(len(group.slots))
-        for lanes, status, evidence in self._lane_sets(group, locus):
-            ratio, relatives = self._ratios(group, locus, locus_rows, status, evidence)
-            out[:, lanes] = ratio
-            alone[lanes] = relatives
+        for typed in self._typed_sets(group, locus):
+            ratio, relatives = self._ratios(typed, locus_rows)
+            out[:, typed.lanes] = ratio
+            alone[typed.lanes] = relatives
         return out, alone
 
     def relatives(self, group: SlotGroup, locus: int) -> FloatArray:
         """Return P(relatives) (slots,) at one locus."""
         alone = np.empty(len(group.slots))
-        for lanes, status, evidence in self._lane_sets(group, locus):
-            shape = group.genomes.shape(status, x_linked=False)
-            alone[lanes] = evaluate(shape, self.lane_models[locus], evidence)
+        for typed in self._typed_sets(group, locus):
+            alone[typed.lanes] = self._relatives(typed)
         return alone
 
-    def _ratios(
-        self,
-        group: SlotGroup,
-        locus: int,
-        locus_rows: LocusRows,
-        status: tuple[Status, ...],
-        evidence: Lanes,
-    ) -> tuple[FloatArray, FloatArray]:
-        model = self.lane_models[locus]
+    def _ratios(self, typed: _Typed, locus_rows: LocusRows) -> tuple[FloatArray, FloatArray]:
+        group, locus = typed.group, typed.locus
         target = group.genome_of_person[group.person]
-        shape = group.genomes.shape(status, x_linked=False, target=(target,))
+        shape = group.genomes.shape(typed.status, x_linked=False, target=(target,))
+        if not self.lane_models[locus].theta:
+            sides = split_sides(shape)
+            if sides is not None:
+                return self._ratios_from_sides(typed, locus_rows, shape, sides)
+        at, chunks = self._alike(typed)
+        parts = [self._ratios_from_joint(typed, locus_rows, shape, chunk) for chunk in chunks]
+        ratio = np.concatenate([part for part, _ in parts], axis=1)
+        relatives = np.concatenate([part for _, part in parts])
+        return ratio[:, at], relatives[at]
+
+    def _ratios_from_sides(
+        self, typed: _Typed, locus_rows: LocusRows, shape: Shape, sides: Sides
+    ) -> tuple[FloatArray, FloatArray]:
+        values = self._side_values(typed, shape, sides)
+        relatives = values.relatives() if self._sums_to_one(typed) else self._relatives(typed)
+        same = np.empty((len(locus_rows), len(typed.lanes)))
+        values.onto_rows(locus_rows.first, locus_rows.second, 1.0 / locus_rows.chance, same)
+        for row, weights in locus_rows.composite.items():
+            same[row] = values.composite(weights) / locus_rows.chance[row]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            same *= np.where(relatives > 0, 1.0 / relatives, np.nan)
+        return same, relatives
+
+    def _side_values(self, typed: _Typed, shape: Shape, sides: Sides) -> SideValues:
+        father, at_father = self._part(typed, shape, sides, sides.father)
+        mother, at_mother = self._part(typed, shape, sides, sides.mother)
+        rest, at_rest = self._part(typed, shape, sides, sides.rest)
+        mixed = np.empty((len(sides.oriented), len(typed.lanes)), dtype=np.bool_)
+        for bit, genome in enumerate(sides.oriented):
+            first, second = typed.pairs(genome, typed.lanes)
+            mixed[bit] = first != second
+        return SideValues(father, mother, rest[:, 0], at_father, at_mother, at_rest, mixed)
+
+    def _part(
+        self, typed: _Typed, shape: Shape, sides: Sides, part: Part
+    ) -> tuple[FloatArray, NDArray[np.int64]]:
+        """Return a part's values (selectors, alleles or 1, lanes), and the lane of each entry.
+
+        Entries (configurations, families): bit g of a configuration turns genome oriented[g].
+        """
+        model = self.lane_models[typed.locus]
+        size = len(model.frequencies)
+        families = len(typed.lanes)
+        number, first = distinct(*typed.columns(sides, part, size))
+        turned, family = first // families, typed.lanes[first % families]
+        plan = part_plan(shape, part, size)
+        values = []
+        for start in range(0, len(first), LANES):
+            span = slice(start, start + LANES)
+            evidence = self._lanes(typed, family[span], part.whole)
+            alleles = dict(evidence.alleles)
+            for bit, genome in enumerate(sides.oriented):
+                pair = alleles[genome]
+                alleles[genome] = np.where((turned[span] >> bit) & 1, pair[::-1], pair)
+            lanes = replace(evidence, alleles=alleles)
+            values.append(run_plan(plan, shape, model, lanes))
+        value = np.concatenate(values, axis=-1)
+        # A selector that a part does not know makes no difference to it.
+        index = tuple(slice(None) if s in part.selectors else None for s in sides.selectors)
+        tail = value.shape[len(part.selectors) :]
+        settings = (2,) * len(sides.selectors)
+        spread = np.broadcast_to(value[index], (*settings, *tail))
+        return (
+            np.ascontiguousarray(spread).reshape(1 << len(sides.selectors), -1, len(first)),
+            number.reshape(-1, families),
+        )
+
+    def _ratios_from_joint(
+        self, typed: _Typed, locus_rows: LocusRows, shape: Shape, lanes: NDArray[np.intp]
+    ) -> tuple[FloatArray, FloatArray]:
+        """Compute T of some slots from the joint table of the child's two alleles."""
+        group, locus = typed.group, typed.locus
+        model = self.lane_models[locus]
+        evidence = self._lanes(typed, lanes)
         joint = evaluate(shape, model, evidence)
-        relatives = self._alone(joint, group, locus, status, evidence)
+        if self._sums_to_one(typed):
+            relatives: FloatArray = joint.sum(axis=(0, 1))
+        else:
+            alone = group.genomes.shape(typed.status, x_linked=False)
+            relatives = evaluate(alone, model, evidence)
         same = locus_rows.onto_rows(joint)
         if model.theta:
             apart = group.genomes.with_founder(male=False)
             new = len(group.genomes.father)
-            other = apart.shape((*status, "untyped"), x_linked=False, target=(new,))
+            other = apart.shape((*typed.status, "untyped"), x_linked=False, target=(new,))
             unrelated = locus_rows.onto_rows(evaluate(other, model, evidence))
         else:
             unrelated = locus_rows.chance[:, None] * relatives
@@ -167,29 +306,31 @@ class TableBuilder:
             ratio = np.where(relatives > 0, same / unrelated, np.nan)
         return ratio, relatives
 
-    def _alone(
-        self,
-        joint: FloatArray,
-        group: SlotGroup,
-        locus: int,
-        status: tuple[Status, ...],
-        evidence: Lanes,
-    ) -> FloatArray:
-        """Return P(relatives) (lanes,), given P(relatives, alleles of the missing child).
+    def _sums_to_one(self, typed: _Typed) -> bool:
+        """Return whether P(relatives) is the sum over the alleles of the missing child.
 
-        That is the sum over the child's alleles, unless frequencies do not sum to one (an allele
-        was added): an untyped ancestor of the child alone counts as one, not as their sum.
+        Not so where frequencies do not sum to one (an allele was added): an untyped ancestor of the
+        child alone counts as one, not as their sum.
         """
-        if abs(self.models[locus].frequencies.sum() - 1.0) < SUMS_TO_ONE:
-            alone: FloatArray = joint.sum(axis=(0, 1))
-            return alone
-        shape = group.genomes.shape(status, x_linked=False)
-        return evaluate(shape, self.lane_models[locus], evidence)
+        return bool(abs(self.models[typed.locus].frequencies.sum() - 1.0) < SUMS_TO_ONE)
 
-    def _lane_sets(
-        self, group: SlotGroup, locus: int
-    ) -> Iterator[tuple[NDArray[np.intp], tuple[Status, ...], Lanes]]:
-        """Yield lanes of equal status, at most LANES at a time, with their observations."""
+    def _relatives(self, typed: _Typed) -> FloatArray:
+        shape = typed.group.genomes.shape(typed.status, x_linked=False)
+        model = self.lane_models[typed.locus]
+        at, chunks = self._alike(typed)
+        parts = [evaluate(shape, model, self._lanes(typed, chunk)) for chunk in chunks]
+        alone: FloatArray = np.concatenate(parts)[at]
+        return alone
+
+    @staticmethod
+    def _alike(typed: _Typed) -> tuple[NDArray[np.int64], list[NDArray[np.intp]]]:
+        """Return the number of each family's genotypes, and per number a slot, LANES at a time."""
+        number, first = distinct(*typed.identities())
+        slots = typed.lanes[first]
+        return number, [slots[start : start + LANES] for start in range(0, len(slots), LANES)]
+
+    def _typed_sets(self, group: SlotGroup, locus: int) -> Iterator[_Typed]:
+        """Yield slots in which the same genomes are typed equally well."""
         codes = self.families.genotypes.codes[group.people, self.columns[locus]].astype(np.intp)
         codes[:, list(group.hidden)] = 0
         status = self._genome_status(group, locus, codes)
@@ -199,12 +340,11 @@ class TableBuilder:
         else:  # such a number would not fit into 64 bits
             pattern, where = np.unique(status, axis=0, return_inverse=True)
             where = where.reshape(-1)
+        fallible = np.isin(group.people, list(self.families.typing))
         for number in range(len(pattern)):
-            members = np.flatnonzero(where == number)
-            kinds = tuple(STATUSES[s] for s in status[members[0]])
-            for start in range(0, len(members), LANES):
-                lanes = members[start : start + LANES]
-                yield lanes, kinds, self._lanes(group, locus, codes, lanes, kinds)
+            lanes = np.flatnonzero(where == number)
+            kinds = tuple(STATUSES[s] for s in status[lanes[0]])
+            yield _Typed(group, locus, lanes, kinds, codes, self.codes[locus], fallible)
 
     def _genome_status(
         self, group: SlotGroup, locus: int, codes: NDArray[np.intp]
@@ -227,44 +367,32 @@ class TableBuilder:
         return status
 
     def _lanes(
-        self,
-        group: SlotGroup,
-        locus: int,
-        codes: NDArray[np.intp],
-        lanes: NDArray[np.intp],
-        status: tuple[Status, ...],
+        self, typed: _Typed, lanes: NDArray[np.intp], wanted: Sequence[int] | None = None
     ) -> Lanes:
+        """Return the typings of some slots; of open genomes only those `wanted`, or all."""
         alleles: dict[int, NDArray[np.intp]] = {}
         observed: dict[int, FloatArray] = {}
-        for genome, kind in enumerate(status):
-            people = [p for p, g in enumerate(group.genome_of_person) if g == genome]
+        for genome, kind in enumerate(typed.status):
             if kind == "phased":
-                code = codes[lanes][:, people].max(axis=1)
-                alleles[genome] = self.codes[locus].alleles[code].T
-            elif kind == "open":
+                alleles[genome] = typed.pairs(genome, lanes)
+            elif kind == "open" and (wanted is None or genome in wanted):
+                people = typed.people(genome)
                 observed[genome] = np.stack(
-                    [self._observed(group, locus, codes[lane], lane, people) for lane in lanes],
-                    axis=-1,
+                    [self._observed(typed, lane, people) for lane in lanes], axis=-1
                 )
         return Lanes(len(lanes), alleles, observed)
 
-    def _observed(
-        self,
-        group: SlotGroup,
-        locus: int,
-        codes: NDArray[np.intp],
-        lane: int,
-        people: Sequence[int],
-    ) -> FloatArray:
+    def _observed(self, typed: _Typed, lane: int, people: Sequence[int]) -> FloatArray:
+        locus, group, codes = typed.locus, typed.group, typed.codes
         genotypes = self.families.genotypes.observed[self.columns[locus]]
         typing: Mapping[int, TypingModel] = self.families.typing
         seen = [
             Observation(
-                genotypes[codes[person] - 1],
+                genotypes[codes[lane, person] - 1],
                 typing.get(int(group.people[lane, person]), PERFECT_TYPING),
             )
             for person in people
-            if codes[person]
+            if codes[lane, person]
         ]
         return observation_matrix(seen, self.models[locus])
 
