@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kinward_web.casework.effects import CASE_EFFECTS, PLACEMENT_EFFECTS
+from kinward_web.casework.effects import CASE_EFFECTS, CASE_SEQUELS, PLACEMENT_EFFECTS
 from kinward_web.casework.engine import Binding, register
 from kinward_web.casework.guards import CASE_GUARDS, PLACEMENT_GUARDS
 from kinward_web.casework.models import Case, Placement
@@ -31,6 +31,7 @@ def register_machines() -> None:
             model=Case,
             guards=CASE_GUARDS,
             effects=CASE_EFFECTS,
+            sequels=CASE_SEQUELS,
             case_of=lambda case: case,
             parties=_parties,
             label=lambda case: f"case:{case.code}",
@@ -42,6 +43,7 @@ def register_machines() -> None:
             model=Placement,
             guards=PLACEMENT_GUARDS,
             effects=PLACEMENT_EFFECTS,
+            sequels={},
             case_of=lambda placement: placement.case,
             parties=_placement_parties,
             label=lambda placement: f"placement:{placement.pk}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -12,13 +12,13 @@ from django.utils import timezone
 from kinward_web.accounts.api import SYSTEM
 from kinward_web.casework import custody, engine
 from kinward_web.casework.engine import Context, Effect
-from kinward_web.casework.guards import live_placement
+from kinward_web.casework.guards import cleared_return, live_placement
 from kinward_web.casework.messages import tell
 from kinward_web.casework.models import Case, CaseParty, MedicalExam, Placement, Visit
 from kinward_web.registry import api as registry
 from kinward_web.rules.policy import load_policy
 
-__all__ = ["CASE_EFFECTS", "PLACEMENT_EFFECTS"]
+__all__ = ["CASE_EFFECTS", "CASE_SEQUELS", "PLACEMENT_EFFECTS"]
 
 
 def _happened(context: Context) -> datetime:
@@ -103,8 +103,20 @@ def _plan_visits(case: Case, since: datetime) -> None:
 
 
 def _hand_over(context: Context) -> None:
-    custody.freeze(context.actor, live_placement(context.case), context.moment)
     _plan_visits(context.case, _happened(context))
+
+
+def _bring_home(context: Context) -> None:
+    """End the child's place in care and place it with its family, as both agencies signed."""
+    home = cleared_return(context.case)
+    happened_at = context.evidence["happened_at"]
+    reason = {"happened_at": happened_at, "reason": "handed over to the family"}
+    place = live_placement(context.case)
+    if place is not None:
+        engine.transition(context.actor, place, "end", reason, context.moment)
+    keys = ("happened_at", "receiving_person", "escort")
+    arrival = {key: context.evidence[key] for key in keys}
+    engine.transition(context.actor, home, "place", arrival, context.moment)
 
 
 def _take_back(context: Context) -> None:
@@ -209,6 +221,8 @@ CASE_EFFECTS: dict[str, Effect] = {
     "recover": _recover,
     "record_death": _record_death,
 }
+
+CASE_SEQUELS: dict[str, Callable[[Context], None]] = {"hand_over": _bring_home}
 
 PLACEMENT_EFFECTS: dict[str, Effect] = {
     "propose": _propose,

@@ -74,6 +74,8 @@ class Binding:
     model: type[models.Model]
     guards: Mapping[str, Guard]
     effects: Mapping[str, Effect]
+    sequels: Mapping[str, Callable[[Context], None]]
+    """Transitions of other records that follow at once, after the subject has its new state."""
     case_of: Callable[[Any], Case | None]
     parties: Callable[[Any], set[int]]
     """Ids of the agencies whose people may act on the subject."""
@@ -111,7 +113,7 @@ def register(binding: Binding) -> None:
     missing = needed - set(binding.guards)
     if missing:
         raise ValueError(f"{binding.machine.key}: guards without a function: {sorted(missing)}")
-    unknown = set(binding.effects) - {rule.name for rule in binding.machine.rules}
+    unknown = {*binding.effects, *binding.sequels} - {rule.name for rule in binding.machine.rules}
     if unknown:
         raise ValueError(f"{binding.machine.key}: effects without a rule: {sorted(unknown)}")
     _BINDINGS[binding.model] = binding
@@ -569,6 +571,10 @@ def _execute(context: Context, proposal: Proposal | None) -> TransitionRecord:
             "proposal": proposal.pk if proposal else None,
         },
     )
+    sequel = binding.sequels.get(rule.name)
+    if sequel is not None:
+        subject.refresh_from_db()
+        sequel(context)
     return record
 
 

@@ -17,7 +17,7 @@ from kinward_web.registry import api as registry
 from kinward_web.rules.case import IN_CUSTODY
 from kinward_web.rules.roles import AgencyKind
 
-__all__ = ["CASE_GUARDS", "PLACEMENT_GUARDS", "live_placement"]
+__all__ = ["CASE_GUARDS", "PLACEMENT_GUARDS", "cleared_return", "live_placement"]
 
 _PRIVATE_CARE = ("medical_cleared", "in_care", "tracing", "family_found", "long_term")
 """States in which a child may go to private people: examined, and known to be who it is."""
@@ -121,26 +121,33 @@ def _placed_in_institution(context: Context) -> list[Refusal]:
     ]
 
 
-def _placed_with_family(context: Context) -> list[Refusal]:
-    place = live_placement(context.case)
-    if place is not None and place.household_id and place.purpose == Placement.Purpose.RETURN:
-        return []
-    return [
-        Refusal(
-            "not_with_family",
-            _("The child is not yet placed with its family."),
-            _("Propose the family's household as a return, clear it and bring the child there."),
-        )
-    ]
+def cleared_return(case: Case) -> Placement | None:
+    """Return the family's household that is cleared for the child's return."""
+    returns = case.placements.filter(state="cleared", purpose=Placement.Purpose.RETURN)
+    return returns.select_related("household").first()
+
+
+def _return_cleared(context: Context) -> list[Refusal]:
+    place = cleared_return(context.case)
+    if place is None:
+        return [
+            Refusal(
+                "return_not_cleared",
+                _("The family's household is not cleared for the return."),
+                _("Propose it as a return and clear it; the hand-over then brings the child."),
+            )
+        ]
+    return _clearance_fresh_of(place, context)
 
 
 def _case_custody_clear(context: Context) -> list[Refusal]:
-    place = live_placement(context.case)
+    place = cleared_return(context.case)
     return _screened(place, context) if place is not None else []
 
 
 def _no_barring_placement(context: Context) -> list[Refusal]:
-    return _case_custody_clear(context)
+    place = live_placement(context.case)
+    return _screened(place, context) if place is not None else []
 
 
 def _first_visit_done(context: Context) -> list[Refusal]:
@@ -284,6 +291,8 @@ def _not_received_abroad(context: Context) -> list[Refusal]:
 def _case_in_custody(context: Context) -> list[Refusal]:
     placement: Placement = context.subject
     states = _INSTITUTION_MAY_RECEIVE if placement.home_id else _PRIVATE_CARE
+    if placement.purpose == Placement.Purpose.RETURN:
+        states = (*states, "reunited")
     if context.case.state in states:
         return []
     if placement.home_id or context.case.state not in IN_CUSTODY:
@@ -382,9 +391,13 @@ def _needs_screening(placement: Placement) -> bool:
 
 
 def _clearance_fresh(context: Context) -> list[Refusal]:
-    if not _needs_screening(context.subject):
+    return _clearance_fresh_of(context.subject, context)
+
+
+def _clearance_fresh_of(placement: Placement, context: Context) -> list[Refusal]:
+    if not _needs_screening(placement):
         return []
-    last = context.subject.clearances.first()
+    last = placement.clearances.first()
     if last is not None and last.clear and last.expires_at > context.moment:
         return []
     return [
@@ -422,6 +435,18 @@ def _return_family_found(context: Context) -> list[Refusal]:
     ]
 
 
+def _return_signed(context: Context) -> list[Refusal]:
+    if context.subject.purpose != Placement.Purpose.RETURN or context.case.state == "reunited":
+        return []
+    return [
+        Refusal(
+            "return_not_signed",
+            _("No single person brings a child back to its family."),
+            _("Take the step “Hand over to the family”: two agencies sign, and that places it."),
+        )
+    ]
+
+
 CASE_GUARDS: dict[str, Guard] = {
     "operation_started": _operation_started,
     "wristband_free": _wristband_free,
@@ -430,7 +455,7 @@ CASE_GUARDS: dict[str, Guard] = {
     "placed": _placed,
     "not_placed": _not_placed,
     "placed_in_institution": _placed_in_institution,
-    "placed_with_family": _placed_with_family,
+    "return_cleared": _return_cleared,
     "custody_clear": _case_custody_clear,
     "no_barring_placement": _no_barring_placement,
     "first_visit_done": _first_visit_done,
@@ -454,4 +479,5 @@ PLACEMENT_GUARDS: dict[str, Guard] = {
     "clearance_fresh": _clearance_fresh,
     "custody_clear": _custody_clear,
     "return_family_found": _return_family_found,
+    "return_signed": _return_signed,
 }

@@ -256,8 +256,17 @@ CASE = Machine(
             "reunited",
             _WELFARE,
             _("Follow-up visits from day 3 to month 12, and services."),
-            evidence=("happened_at", "place", "escort", "best_interest", "child_words"),
-            guards=("placed_with_family", "custody_clear"),
+            evidence=(
+                "happened_at",
+                "place",
+                "escort",
+                "receiving_person",
+                "best_interest",
+                "child_words",
+            ),
+            # The signatures of both agencies bring the child to the family, in one transaction:
+            # no single person can place a child for its return.
+            guards=("return_cleared", "custody_clear"),
             clock="hand_over",
             cosigners=(_POLICE,),
             second_factor=True,

@@ -55,7 +55,12 @@ PLACEMENT = Machine(
             "cleared",
             _POLICE_OR_WELFARE,
             _("The child may be brought here while the clearance lasts."),
-            guards=("case_in_custody", "institution_accredited", "custody_clear"),
+            guards=(
+                "case_in_custody",
+                "institution_accredited",
+                "return_family_found",
+                "custody_clear",
+            ),
         ),
         Rule(
             "place",
@@ -72,7 +77,7 @@ PLACEMENT = Machine(
                 "institution_accredited",
                 "clearance_fresh",
                 "custody_clear",
-                "return_family_found",
+                "return_signed",
             ),
         ),
         Rule(
