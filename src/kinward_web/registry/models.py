@@ -14,15 +14,17 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from kinward_web.fields import EncryptedTextField
+from kinward_web.fields import EncryptedJSONField, EncryptedTextField
 
 __all__ = [
     "Campaign",
+    "Correction",
     "Document",
     "Household",
     "HouseholdMember",
     "Identifier",
     "IdentifierUse",
+    "ImportFile",
     "Involvement",
     "Link",
     "Operation",
@@ -153,6 +155,10 @@ class Person(models.Model):
         "accounts.Agency", on_delete=models.PROTECT, related_name="+", verbose_name=_("entered by")
     )
     entered_at = models.DateTimeField(auto_now_add=True)
+    sealed_with = models.ForeignKey(
+        Operation, null=True, blank=True, on_delete=models.PROTECT, related_name="sealed_people"
+    )
+    """Entered in preparing this operation: until it starts only its insiders see the person."""
 
     class Meta:
         """Names and constraints."""
@@ -390,6 +396,8 @@ class Document(models.Model):
     """Bytes of the plain content."""
     sha256 = models.CharField(max_length=64)
     """Digest of the plain content as stored, after metadata were stripped."""
+    metadata_removed = models.BooleanField(default=True)
+    """False for a PDF, from which they cannot be removed reliably."""
     content = models.BinaryField(editable=False)
     """Encrypted as `keyring.encrypt_bytes` does."""
     uploaded_by = models.ForeignKey(
@@ -406,3 +414,67 @@ class Document(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+
+class Correction(models.Model):
+    """A wrong entry to be taken back: one person proposes it with a reason, another confirms.
+
+    Taking back a link or an accusation can lift a bar to custody, so nobody does it alone.
+    Personal data: the reason, encrypted.
+    """
+
+    record = models.CharField(max_length=40)
+    """`link:ID`, `member:ID`, `use:ID`, `involvement:ID` or `document:ID`."""
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="corrections")
+    """On whose page it stands."""
+    reason = EncryptedTextField(_("reason"))
+    proposed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    proposed_at = models.DateTimeField(auto_now_add=True)
+    confirmed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    closed_at = models.DateTimeField(null=True, blank=True)
+    """When it was confirmed, or withdrawn where `confirmed_by` is empty."""
+
+    class Meta:
+        """Order and constraints."""
+
+        verbose_name = _("correction")
+        verbose_name_plural = _("corrections")
+        ordering: ClassVar = ["-proposed_at", "-pk"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="correction_open_once", fields=["record"], condition=Q(closed_at__isnull=True)
+            ),
+            models.CheckConstraint(
+                name="correction_two_people",
+                condition=Q(confirmed_by__isnull=True) | ~Q(confirmed_by=F("proposed_by")),
+            ),
+        ]
+
+
+class ImportFile(models.Model):
+    """A table uploaded for import, kept between the dry run and the decision.
+
+    Personal data: every row, encrypted; emptied when the import is done or given up.
+    """
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    name = models.CharField(max_length=120)
+    sha256 = models.CharField(max_length=64)
+    """Digest of the file as uploaded."""
+    uploaded_at = models.DateTimeField(auto_now_add=True)
+    sheets = EncryptedJSONField(null=True)
+    """The rows as read, by table."""
+    report = EncryptedJSONField(null=True)
+    """What the dry run or the import found."""
+    imported_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        """Newest first."""
+
+        verbose_name = _("import")
+        verbose_name_plural = _("imports")
+        ordering: ClassVar = ["-uploaded_at", "-pk"]

@@ -149,6 +149,18 @@ PERMISSIONS: dict[str, Permission] = {
             },
         ),
         Permission(
+            "registry.search",
+            _("ask whether another agency knows a person"),
+            dict.fromkeys((*_WORKERS, Role.FAMILY_LIAISON, Role.PANEL_MEMBER), Reach.CASE)
+            | {Role.POLICE_ANALYST: Reach.REGION},
+        ),
+        Permission(
+            "document.write",
+            _("upload documents and photographs"),
+            dict.fromkeys((*_WORKERS, Role.FAMILY_LIAISON, Role.FOREIGN_AUTHORITY), Reach.CASE)
+            | dict.fromkeys((Role.POLICE_ANALYST, Role.PANEL_MEMBER), Reach.REGION),
+        ),
+        Permission(
             "suspects.read",
             _("read suspects, buyers and their links"),
             {
