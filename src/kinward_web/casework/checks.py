@@ -1,0 +1,37 @@
+"""Checks of `manage check --database default`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.checks import CheckMessage, Tags, Warning, register
+from django.db import DatabaseError
+
+from kinward_web.casework import constraints
+
+__all__ = ["constraints_in_force"]
+
+
+@register(Tags.database)
+def constraints_in_force(databases: Any = None, **_others: Any) -> list[CheckMessage]:
+    """Warn of triggers and views that are missing or differ from the table of rules.
+
+    A warning, because `migrate`, which mends it, would stop at an error.
+    """
+    found: list[CheckMessage] = []
+    for using in databases or ():
+        try:
+            wrong = constraints.faults(using)
+        except DatabaseError as error:
+            wrong = [str(error)]
+        if wrong:
+            found.append(
+                Warning(
+                    "The database does not enforce the rules of casework: "
+                    + ", ".join(wrong[:5])
+                    + (f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""),
+                    hint="Run `kinward manage migrate` or `kinward manage install_constraints`.",
+                    id="casework.W001",
+                )
+            )
+    return found
