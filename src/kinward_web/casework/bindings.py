@@ -15,7 +15,8 @@ __all__ = ["register_machines"]
 
 
 def _parties(case: Case) -> set[int]:
-    return set(case.parties.values_list("agency_id", flat=True))
+    offered = {case.transfer_to_id} if case.transfer_to_id else set()
+    return offered | set(case.parties.values_list("agency_id", flat=True))
 
 
 def _placement_parties(placement: Any) -> set[int]:

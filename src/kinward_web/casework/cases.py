@@ -16,6 +16,7 @@ from kinward_web.casework.models import (
     Placement,
     PlacementPerson,
 )
+from kinward_web.errors import TransitionRefused
 from kinward_web.registry import api as registry
 
 __all__ = ["open_case", "propose_placement"]
@@ -38,17 +39,23 @@ def open_case(
     :param returned_to_buyer: the child was rescued before and sent back.
     :raises TransitionRefused: as `engine.transition`; nothing is kept then.
     """
-    with transaction.atomic():
-        case = Case.objects.create(
-            child_id=child_id,
-            code=registry.new_code(),
-            region=region,
-            returned_to_buyer=returned_to_buyer,
-            sibling_group=sibling_group,
-        )
-        if actor.agency_id is not None:
-            CaseParty.objects.create(case=case, agency_id=actor.agency_id)
-        engine.transition(actor, case, rule, evidence, moment)
+    case = Case(
+        child_id=child_id,
+        code=registry.new_code(),
+        region=region,
+        returned_to_buyer=returned_to_buyer,
+        sibling_group=sibling_group,
+    )
+    try:
+        with transaction.atomic():
+            case.save()
+            if actor.agency_id is not None:
+                CaseParty.objects.create(case=case, agency_id=actor.agency_id)
+            engine.transition(actor, case, rule, evidence, moment)
+    except TransitionRefused as refused:
+        # What the engine wrote of the refusal went with the case that was not opened.
+        engine.record_refusal(engine.binding_of("case"), actor, case, rule, refused)
+        raise
     return case
 
 
@@ -69,17 +76,22 @@ def propose_placement(
     :param people: (person id, capacity) of escort, payer and carers besides the household.
     :raises TransitionRefused: as `engine.transition`; nothing is kept then.
     """
-    with transaction.atomic():
-        placement = Placement.objects.create(
-            case=case,
-            home_id=home_id,
-            household_id=household_id,
-            purpose=purpose,
-            planned=planned,
-        )
-        PlacementPerson.objects.bulk_create(
-            PlacementPerson(placement=placement, person_id=person, capacity=capacity)
-            for person, capacity in people
-        )
-        engine.transition(actor, placement, "propose", evidence, moment)
+    placement = Placement(
+        case=case,
+        home_id=home_id,
+        household_id=household_id,
+        purpose=purpose,
+        planned=planned,
+    )
+    try:
+        with transaction.atomic():
+            placement.save()
+            PlacementPerson.objects.bulk_create(
+                PlacementPerson(placement=placement, person_id=person, capacity=capacity)
+                for person, capacity in people
+            )
+            engine.transition(actor, placement, "propose", evidence, moment)
+    except TransitionRefused as refused:
+        engine.record_refusal(engine.binding_of("case"), actor, case, "propose", refused)
+        raise
     return placement

@@ -50,6 +50,9 @@ def _leave_place(context: Context, reason: str) -> None:
 
 def _rescue(context: Context) -> Mapping[str, Any]:
     number = context.evidence["operation"]
+    if context.actor.agency_id is not None:
+        # Whoever finds a located child takes part in its case from then on.
+        _join(context.case, context.actor.agency_id)
     return {
         "rescued_at": _happened(context),
         "operation_id": number,

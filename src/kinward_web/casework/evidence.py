@@ -19,7 +19,9 @@ from kinward_web.rules.table import Rule
 __all__ = ["clean_evidence"]
 
 _CLOCK_SKEW = timedelta(minutes=5)
-_LONGEST_TEXT = 4_000
+_LONGEST_AGO = timedelta(days=50 * 366)
+_HIGHEST_NUMBER = 10_000
+"""Days of age of the oldest child, and more; keeps dates within the calendar."""
 
 
 def clean_evidence(
@@ -40,7 +42,8 @@ def clean_evidence(
             )
     for key in asked:
         item, value = EVIDENCE[key], evidence.get(key)
-        if value in (None, "", [], False):
+        # Nought is an answer: a newborn's youngest possible age.
+        if value is None or value is False or value in ("", [], ()):
             if key in rule.evidence:
                 message = _("“%(item)s” is missing.") % {"item": item.label}
                 refusals.append(Refusal(f"evidence:{key}", message, item.path))
@@ -59,10 +62,10 @@ class _Wrong(Exception):
 
 def _text(item: EvidenceItem, value: Any, case: Case | None, moment: datetime) -> str:
     text = str(value).strip()
-    if not text:
-        raise _Wrong(_("it is empty."))
-    if len(text) > _LONGEST_TEXT:
-        raise _Wrong(_("it is longer than %(n)d characters.") % {"n": _LONGEST_TEXT})
+    if not text or "\0" in text:
+        raise _Wrong(_("it is empty or no text."))
+    if len(text) > item.longest:
+        raise _Wrong(_("it is longer than %(n)d characters.") % {"n": item.longest})
     return text
 
 
@@ -75,21 +78,32 @@ def _moment(item: EvidenceItem, value: Any, case: Case | None, moment: datetime)
         time = timezone.make_aware(time)
     if time > moment + _CLOCK_SKEW:
         raise _Wrong(_("it lies in the future."))
+    if time < moment - _LONGEST_AGO:
+        raise _Wrong(_("it lies more than fifty years back."))
     return time.isoformat()
 
 
 def _number(item: EvidenceItem, value: Any, case: Case | None, moment: datetime) -> int:
+    number = _whole(value)
+    if number > _HIGHEST_NUMBER:
+        raise _Wrong(_("it is above %(n)d.") % {"n": _HIGHEST_NUMBER})
+    return number
+
+
+def _whole(value: Any) -> int:
     try:
         number = int(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise _Wrong(_("it is not a whole number.")) from None
+    if isinstance(value, bool) or number != float(value):
+        raise _Wrong(_("it is not a whole number."))
     if number < 0:
         raise _Wrong(_("it is below zero."))
     return number
 
 
 def _choice(item: EvidenceItem, value: Any, case: Case | None, moment: datetime) -> str:
-    if value not in {key for key, _label in item.choices}:
+    if str(value) not in {key for key, _label in item.choices}:
         raise _Wrong(_("it is none of the choices."))
     return str(value)
 
@@ -119,14 +133,14 @@ def _document(item: EvidenceItem, value: Any, case: Case | None, moment: datetim
 
 
 def _agency(item: EvidenceItem, value: Any, case: Case | None, moment: datetime) -> int:
-    number = _number(item, value, case, moment)
+    number = _whole(value)
     if not Agency.objects.filter(pk=number).exists():
         raise _Wrong(_("there is no such agency."))
     return number
 
 
 def _operation(item: EvidenceItem, value: Any, case: Case | None, moment: datetime) -> int:
-    number = _number(item, value, case, moment)
+    number = _whole(value)
     if not registry.operation_exists(number):
         raise _Wrong(_("there is no such operation."))
     return number

@@ -325,15 +325,19 @@ def _not_placed_elsewhere(context: Context) -> list[Refusal]:
     ]
 
 
-def _beds_full(placement: Placement) -> bool:
-    # The row of the home is locked, so that two operators cannot both take the last bed.
-    home = type(placement.home)._default_manager.select_for_update().get(pk=placement.home_id)
+def _beds_full(context: Context) -> bool:
+    placement = context.subject
+    homes = type(placement.home)._default_manager.all()
+    if context.locked:
+        # The row of the home is locked, so that two operators cannot both take the last bed.
+        homes = homes.select_for_update()
+    home = homes.get(pk=placement.home_id)
     taken = Placement.objects.filter(home=home, state="placed", over_capacity=False).count()
     return taken >= home.beds
 
 
 def _bed_free(context: Context) -> list[Refusal]:
-    if not context.subject.home_id or not _beds_full(context.subject):
+    if not context.subject.home_id or not _beds_full(context):
         return []
     return [
         Refusal(
@@ -345,7 +349,7 @@ def _bed_free(context: Context) -> list[Refusal]:
 
 
 def _bed_free_or_reason(context: Context) -> list[Refusal]:
-    if not context.evidence or not context.subject.home_id or not _beds_full(context.subject):
+    if not context.evidence or not context.subject.home_id or not _beds_full(context):
         return []
     if context.evidence.get("reason"):
         return []

@@ -24,6 +24,8 @@ def cases_for(actor: Actor, act: str = "case.read") -> QuerySet[Case]:
     if reach == Reach.ALL:
         return cases
     mine = Q(pk__in=Case.objects.filter(parties__agency_id=actor.agency_id).values("pk"))
+    # The agency to which a case is offered sees what it is to accept or decline.
+    mine |= Q(transfer_to_id=actor.agency_id)
     mine |= Q(pk__in=Case.objects.filter(assignments__user_id=actor.user_id).values("pk"))
     if reach == Reach.REGION:
         mine |= Q(region=actor.region) if actor.region else Q()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime
 
 from kinward_web.registry.models import Document, Operation, Person, new_code
@@ -9,6 +10,7 @@ from kinward_web.registry.signals import graph_changed
 
 __all__ = [
     "campaign_of",
+    "document_digests",
     "document_kinds",
     "graph_changed",
     "new_code",
@@ -22,6 +24,12 @@ def document_kinds(person_id: int) -> dict[int, str]:
     """Return the kind of each document of a person that has not been destroyed, by id."""
     rows = Document.objects.filter(person_id=person_id, destroyed_at__isnull=True)
     return dict(rows.values_list("pk", "kind"))
+
+
+def document_digests(ids: Iterable[int]) -> dict[int, str]:
+    """Return the SHA-256 of each document that has not been destroyed, by id."""
+    rows = Document.objects.filter(pk__in=list(ids), destroyed_at__isnull=True)
+    return dict(rows.values_list("pk", "sha256"))
 
 
 def operation_exists(operation_id: int) -> bool:

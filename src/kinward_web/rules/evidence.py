@@ -44,6 +44,8 @@ class EvidenceItem:
     choices: tuple[tuple[str, str | Promise], ...] = ()
     document_kinds: tuple[str, ...] = ()
     """Kinds of document that count; empty where any does."""
+    longest: int = 4_000
+    """Most characters of a text."""
 
 
 _ASK = _("Fill it in here; “not known” is an answer when it is true.")
@@ -71,6 +73,7 @@ _ITEMS = (
         _("Wristband code"),
         Kind.TEXT,
         _("Print a band on the Rescue board and put it on the child before anything else."),
+        longest=24,
     ),
     EvidenceItem(
         "photographs",
@@ -109,6 +112,7 @@ _ITEMS = (
         _("Code of sample A"),
         Kind.TEXT,
         _("Take the first sample with a kit and copy the code printed on it."),
+        longest=40,
     ),
     EvidenceItem(
         "laboratory",
