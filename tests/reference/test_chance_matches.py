@@ -8,8 +8,10 @@ import pytest
 from kinward.model.locus_model import GeneticModel
 from kinward.model.mutation import parse_mutation
 from kinward.model.population import load_population
-from kinward.search.chance import _all_ratios, _alone_ratios, _every_genotype
-from kinward.search.engine import _scorer, prepare_model, search
+from kinward.search.chance import _all_ratios, _alone_ratios
+from kinward.search.child_rows import every_genotype
+from kinward.search.engine import prepare_model, search
+from kinward.search.rank import pair_scorer
 from kinward.simulate.kinds import FAMILY_KINDS
 from kinward.simulate.registry import SimulatedRegistry, SimulationPlan, simulate_registry
 
@@ -71,7 +73,7 @@ def test_as_many_as_predicted(kind: str, theta: float, threshold: float) -> None
     full[run.candidates.child, run.candidates.family] = True
     reached = {"": full}
     if kind == "both parents":
-        scorer = _scorer(children, families, model)
+        scorer = pair_scorer(children, families, model)
         child, slot = (a.reshape(-1) for a in np.indices(shape, dtype=np.int64))
         for side in ("father", "mother"):
             alone = scorer.alone(child, slot, father=side == "father")
@@ -87,7 +89,7 @@ def test_as_many_as_predicted(kind: str, theta: float, threshold: float) -> None
 def test_probabilities_of_the_missing_child_sum_to_one() -> None:
     """Σ P(genotype) T(genotype) = 1 at every locus for every kind of family and one parent."""
     drawn, model = unrelated(dict.fromkeys(FAMILY_KINDS, 1.0), 5, 120)
-    scorer = _scorer(_every_genotype(model), drawn.families, model)
+    scorer = pair_scorer(every_genotype(model), drawn.families, model)
     slots = np.arange(len(scorer.slots), dtype=np.int64)
     assert scorer.slots.coded.any()
     assert not scorer.slots.coded.all()

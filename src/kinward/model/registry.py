@@ -66,6 +66,32 @@ class GenotypeColumns:
         return GenotypeColumns(self.loci, self.observed, self.codes[people].copy())
 
     @classmethod
+    def joined(cls, tables: Sequence[GenotypeColumns]) -> GenotypeColumns:
+        """Return the people of all tables under each other; genotypes that nobody has are dropped.
+
+        Loci that a table lacks are not typed in its people.
+        """
+        loci = tuple(dict.fromkeys(locus for table in tables for locus in table.loci))
+        codes = np.zeros((sum(len(table.codes) for table in tables), len(loci)), dtype=np.int16)
+        observed = []
+        for column, locus in enumerate(loci):
+            known: dict[Genotype, int] = {}
+            start = 0
+            for table in tables:
+                stop = start + len(table.codes)
+                if locus in table.loci:
+                    at = table.loci.index(locus)
+                    present = np.bincount(table.codes[:, at], minlength=len(table.observed[at]) + 1)
+                    renumbered = np.zeros(len(present), dtype=np.int16)
+                    for code in np.flatnonzero(present[1:]) + 1:
+                        genotype = table.observed[at][code - 1]
+                        renumbered[code] = known.setdefault(genotype, len(known) + 1)
+                    codes[start:stop, column] = renumbered[table.codes[:, at]]
+                start = stop
+            observed.append(tuple(known))
+        return cls(loci, tuple(observed), codes)
+
+    @classmethod
     def from_profiles(
         cls, profiles: Sequence[Profile], loci: Sequence[str] | None = None
     ) -> GenotypeColumns:
@@ -186,3 +212,52 @@ class FamilyTable:
             MappingProxyType(profiles),
             missing,
         )
+
+    def take(self, families: NDArray[np.int64]) -> FamilyTable:
+        """Return some families, by position, in the order given."""
+        sizes = np.diff(self.first)[families]
+        first = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        rows = np.arange(first[-1]) + np.repeat(self.first[families] - first[:-1], sizes)
+        fallible = {int(row): at for at, row in enumerate(rows) if int(row) in self.typing}
+        return FamilyTable(
+            family_ids=self.family_ids[families],
+            first=first,
+            **{name: getattr(self, name)[rows] for name in _BY_PERSON},
+            genotypes=GenotypeColumns.joined([self.genotypes.take(rows)]),
+            typing={at: self.typing[row] for row, at in fallible.items()},
+            facts={name: column[rows] for name, column in self.facts.items()},
+        )
+
+    @classmethod
+    def joined(cls, tables: Sequence[FamilyTable]) -> FamilyTable:
+        """Return the families of all tables one after the other; a missing fact is empty."""
+        start = np.concatenate([[0], np.cumsum([table.first[-1] for table in tables])]).tolist()
+        names = dict.fromkeys(name for table in tables for name in table.facts)
+        empty = [np.full(int(table.first[-1]), "", dtype=object) for table in tables]
+        return cls(
+            family_ids=np.concatenate([table.family_ids for table in tables]),
+            first=np.concatenate(
+                [[0], *(t.first[1:] + at for t, at in zip(tables, start, strict=False))]
+            ).astype(np.int64),
+            **{
+                name: np.concatenate([getattr(table, name) for table in tables])
+                for name in _BY_PERSON
+            },
+            genotypes=GenotypeColumns.joined([table.genotypes for table in tables]),
+            typing={
+                row + at: typing
+                for table, at in zip(tables, start, strict=False)
+                for row, typing in table.typing.items()
+            },
+            facts={
+                name: np.concatenate(
+                    [t.facts.get(name, blank) for t, blank in zip(tables, empty, strict=True)]
+                )
+                for name in names
+            },
+        )
+
+
+_BY_PERSON = (
+    "person_ids", "father", "mother", "sex", "missing", "twin", "founder_inbreeding", "population",
+)  # fmt: skip

@@ -6,6 +6,7 @@ Figures are of one run on the machine at hand; compare ratios, not seconds, acro
 from __future__ import annotations
 
 import resource
+import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,12 +24,15 @@ from kinward.model.mutation import MutationScheme
 from kinward.model.population import FrequencyTable
 from kinward.model.registry import ChildTable, FamilyTable
 from kinward.search.engine import prepare_model, search, time_scan
+from kinward.search.index import FamilyIndex
 from kinward.search.record import SearchRun
 
 __all__ = ["BenchInput", "bench_search", "cache_bandwidth"]
 
 CACHE_BYTES = 1 << 20
 """Size of the array by which the second-level cache's bandwidth is measured."""
+WARM, TIMED = 5, 100
+"""Children asked about before and while the index is timed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +72,15 @@ def cache_bandwidth(seconds: float = 0.5) -> float:
 
 
 def _misses(given: BenchInput, threshold: float) -> tuple[int, int]:
-    """Return pairs at the threshold that a search did not return, and pairs computed."""
+    """Return pairs at the threshold that search or index did not return, and pairs computed."""
     children, families = given.small_children, given.small_families
     model = prepare_model(children, families, given.table, given.mutation).model
     run = search(children, families, model, min_log10_lr=threshold, threads=2)
     found = set(zip(run.candidates.child.tolist(), run.candidates.slot.tolist(), strict=True))
+    held = FamilyIndex.of(families, given.table, given.mutation)
+    answer = held.search(children, min_log10_lr=threshold).candidates
+    names = zip(answer.child.tolist(), answer.family, answer.missing, strict=True)
+    told = {(child, str(family), str(missing)) for child, family, missing in names}
     missed = pairs = 0
     profiles = [children.genotypes.profile(child) for child in range(len(children))]
     for position in range(len(families)):
@@ -89,7 +97,9 @@ def _misses(given: BenchInput, threshold: float) -> tuple[int, int]:
                 ).log10_lr
                 pairs += 1
                 reaches = exact is not None and exact >= threshold
-                missed += reaches and (child, row) not in found
+                missed += reaches and (
+                    (child, row) not in found or (child, family.id, name) not in told
+                )
     return missed, pairs
 
 
@@ -105,8 +115,9 @@ def bench_search(
     `scan_pairs_per_s`: pairs per second of the filter with extraction and exact scores, slots
     with one or two typed parents, all threads. `end_to_end_pairs_per_s`: from opening the files
     to closing the result file. `bandwidth_share`: bytes that the filter reads per second and
-    thread, as a share of what one core can read from its second-level cache. `peak_memory_bytes`
-    of this process.
+    thread, as a share of what one core can read from its second-level cache. `one_child_ms`: one
+    child against the families held in an index, median of many children, from its genotypes to
+    ranked results; `index_seconds` to build it. `peak_memory_bytes` of this process.
     """
 
     def say(stage: str) -> None:
@@ -130,6 +141,12 @@ def bench_search(
     loci = len(model.loci)
     bytes_per_pair = loci / 8
     rate = scanned / scan_seconds
+    say("building the index")
+    start = time.perf_counter()
+    held = FamilyIndex.of(families, given.table, given.mutation, threads=threads)
+    index_seconds = time.perf_counter() - start
+    say("asking the index")
+    one_child = _one_child(held, children, min_log10_lr)
     return {
         "children": len(children),
         "slots": int(families.missing.sum()),
@@ -143,11 +160,29 @@ def bench_search(
         "scan_pairs_per_s": rate,
         "end_to_end_pairs_per_s": run.pairs / seconds,
         "bandwidth_share": rate / threads * bytes_per_pair / cache_bandwidth(),
+        "index_seconds": index_seconds,
+        "one_child_ms": statistics.median(one_child) * 1e3,
+        "one_child_worst_ms": max(one_child) * 1e3,
         "candidates": len(run.candidates),
         "misses": missed,
         "pairs_checked_for_misses": computed,
         "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }
+
+
+def _one_child(held: FamilyIndex, children: ChildTable, threshold: float) -> list[float]:
+    """Return seconds per child, each asked about alone; the first ones do not count."""
+    seconds = []
+    for child in range(min(len(children), WARM + TIMED)):
+        one = ChildTable(
+            children.ids[child : child + 1],
+            children.sex[child : child + 1],
+            children.genotypes.take(slice(child, child + 1)),
+        )
+        start = time.perf_counter()
+        held.search(one, min_log10_lr=threshold)
+        seconds.append(time.perf_counter() - start)
+    return seconds[min(WARM, len(seconds) - 1) :]
 
 
 def _write(run: SearchRun, path: Path) -> None:

@@ -18,9 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinward.model.locus_model import GeneticModel
-from kinward.model.profile import Genotype
-from kinward.model.registry import SEXES, ChildTable, GenotypeColumns
-from kinward.search.child_rows import ChildRows, child_rows
+from kinward.search.child_rows import ChildRows, child_rows, every_genotype
 from kinward.search.labels import slot_labels
 from kinward.search.parent_tables import ParentTables
 from kinward.search.posterior_table import TableBuilder, group_slots
@@ -109,25 +107,10 @@ class ChancePrediction:
         return tuple(result)
 
 
-def _every_genotype(model: GeneticModel) -> ChildTable:
-    """Return a table in which every genotype of every locus occurs once as a child's."""
-    observed = []
-    for locus_model in model.loci.values():
-        visible = locus_model.alleles[: len(locus_model.alleles) - int(locus_model.has_silent)]
-        observed.append(tuple(Genotype((a, b)) for i, a in enumerate(visible) for b in visible[i:]))
-    longest = max(len(found) for found in observed)
-    codes = np.zeros((longest, len(observed)), dtype=np.int16)
-    for column, found in enumerate(observed):
-        codes[: len(found), column] = np.arange(1, len(found) + 1)
-    ids = np.array([str(i) for i in range(longest)], dtype=object)
-    sex = np.full(longest, SEXES.index("unknown"), dtype=np.int8)
-    return ChildTable(ids, sex, GenotypeColumns(tuple(model.loci), tuple(observed), codes))
-
-
 def chance_matches(scorer: PairScorer, model: GeneticModel, *, seed: int) -> ChancePrediction:
     """Sample the distribution of LR for every family class; `seed` fixes the draws."""
     random = np.random.default_rng(seed)
-    everybody = _every_genotype(model)
+    everybody = every_genotype(model)
     rows = child_rows(everybody, model, tuple(model.loci))
     columns = scorer.columns.tolist()
     tables = ParentTables.build(scorer.families, model, rows, columns)

@@ -17,9 +17,9 @@ from kinward.likelihood.genome import Observation
 from kinward.likelihood.observation import observation_matrix
 from kinward.model.locus_model import GeneticModel, LocusModel
 from kinward.model.profile import Genotype
-from kinward.model.registry import ChildTable
+from kinward.model.registry import SEXES, ChildTable, GenotypeColumns
 
-__all__ = ["ChildRows", "LocusRows", "child_rows"]
+__all__ = ["ChildRows", "LocusRows", "child_rows", "every_genotype"]
 
 FloatArray = NDArray[np.float64]
 
@@ -118,3 +118,18 @@ def child_rows(children: ChildTable, model: GeneticModel, loci: Sequence[str]) -
         rows[:, position] = codes
         per_locus.append(found)
     return ChildRows(tuple(loci), tuple(per_locus), rows, composite)
+
+
+def every_genotype(model: GeneticModel) -> ChildTable:
+    """Return a table in which every genotype of every locus occurs once as a child's."""
+    observed = []
+    for locus_model in model.loci.values():
+        visible = locus_model.alleles[: len(locus_model.alleles) - int(locus_model.has_silent)]
+        observed.append(tuple(Genotype((a, b)) for i, a in enumerate(visible) for b in visible[i:]))
+    longest = max(len(found) for found in observed)
+    codes = np.zeros((longest, len(observed)), dtype=np.int16)
+    for column, found in enumerate(observed):
+        codes[: len(found), column] = np.arange(1, len(found) + 1)
+    ids = np.array([str(i) for i in range(longest)], dtype=object)
+    sex = np.full(longest, SEXES.index("unknown"), dtype=np.int8)
+    return ChildTable(ids, sex, GenotypeColumns(tuple(model.loci), tuple(observed), codes))

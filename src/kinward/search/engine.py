@@ -5,15 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
-from functools import cache, partial
+from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kinward.errors import ModelError
-from kinward.likelihood.missing import without_mutation
 from kinward.model.locus_model import GeneticModel
 from kinward.model.marker import find_locus, linked_among
 from kinward.model.mutation import MutationScheme
@@ -21,16 +20,16 @@ from kinward.model.population import FrequencyTable
 from kinward.model.registry import ChildTable, FamilyTable
 from kinward.search import exclusion
 from kinward.search.chance import chance_matches
-from kinward.search.child_rows import ChildRows, child_rows
+from kinward.search.child_rows import ChildRows
 from kinward.search.consistency import check_families
 from kinward.search.parent_tables import OneParentTable, ParentTables
-from kinward.search.posterior_table import SlotGroup, TableBuilder, group_slots
-from kinward.search.rank import Hits, PairScorer, rank
+from kinward.search.posterior_table import SlotGroup, group_slots
+from kinward.search.rank import Hits, PairScorer, below_together, pair_scorer, rank
 from kinward.search.record import FamilyFinding, SearchRun
 from kinward.search.scan import quantise, scan_table
-from kinward.search.slots import Slots, find_slots
+from kinward.search.slots import Slots
 
-__all__ = ["PreparedModel", "prepare_model", "search", "time_scan"]
+__all__ = ["PreparedModel", "on_x", "prepare_model", "search", "time_scan"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -63,7 +62,8 @@ def _alleles_seen(*tables: ChildTable | FamilyTable) -> Mapping[str, set[str]]:
     return seen
 
 
-def _on_x(name: str) -> bool:
+def on_x(name: str) -> bool:
+    """Return whether a locus lies on the X, where the search does not look."""
     locus = find_locus(name)
     return locus is not None and locus.kind == "X"
 
@@ -83,11 +83,9 @@ def prepare_model(
     Raises ModelError if no locus is shared.
     """
     both = [locus for locus in children.genotypes.loci if locus in families.genotypes.loci]
-    shared = [locus for locus in both if not _on_x(locus)]
+    shared = [locus for locus in both if not on_x(locus)]
     usable = [locus for locus in shared if locus in table.loci]
-    notes = [
-        f"{locus} is skipped: loci on the X are not searched" for locus in both if _on_x(locus)
-    ]
+    notes = [f"{locus} is skipped: loci on the X are not searched" for locus in both if on_x(locus)]
     notes += [
         f"{locus} is skipped: {table.name} has no frequencies for it"
         for locus in shared
@@ -146,7 +144,7 @@ def search(
     if not len(children) or not families.missing.any():
         raise ModelError("a search needs at least one child and one missing child")
     clock = _Clock()
-    scorer = _scorer(children, families, model)
+    scorer = pair_scorer(children, families, model)
     slots = scorer.slots
     clock.lap("prepare")
     findings = check_families(families, slots, scorer.builder, scorer.plain, scorer.columns)
@@ -169,7 +167,7 @@ def search(
     )
     alone = dict(zip(alone, parts, strict=True))
     candidates = rank(full, scorer)
-    one_parent = rank(_below_together(alone, full, scorer, threshold), scorer)
+    one_parent = rank(below_together(alone, full, scorer, threshold), scorer)
     clock.lap("rank")
     return SearchRun(
         children=children,
@@ -189,29 +187,6 @@ def search(
     )
 
 
-def _scorer(children: ChildTable, families: FamilyTable, model: GeneticModel) -> PairScorer:
-    """Prepare the tables by which pairs are scored."""
-    columns = np.array([families.genotypes.loci.index(x) for x in model.loci], dtype=np.intp)
-    rows = child_rows(children, model, tuple(model.loci))
-
-    @cache
-    def plain() -> TableBuilder:
-        strict = _without_mutation(model)
-        plain_rows = child_rows(children, strict, tuple(model.loci))
-        return TableBuilder(families, strict, plain_rows, columns.tolist())
-
-    return PairScorer(
-        children,
-        families,
-        find_slots(families, model, columns),
-        rows,
-        ParentTables.build(families, model, rows, columns.tolist()),
-        TableBuilder(families, model, rows, columns.tolist()),
-        plain,
-        columns,
-    )
-
-
 def time_scan(
     children: ChildTable,
     families: FamilyTable,
@@ -224,7 +199,7 @@ def time_scan(
     What `bench` measures: filter, extraction and exact scores of slots with one or two typed
     parents, without reading, tables of other families, ranking or one-parent scores.
     """
-    scorer = _scorer(children, families, model)
+    scorer = pair_scorer(children, families, model)
     work = _Work(scorer, min_log10_lr)
     jobs = list(work.coded_jobs())
     start = time.perf_counter()
@@ -244,26 +219,6 @@ class _Clock:
         now = time.perf_counter()
         self.laps[stage] = now - self._last
         self._last = now
-
-
-def _without_mutation(model: GeneticModel) -> GeneticModel:
-    loci = {locus: without_mutation(m) for locus, m in model.loci.items()}
-    return replace(model, loci=loci, mutation="none", theta=0.0, silent=0.0)
-
-
-def _below_together(
-    alone: dict[str, Hits], full: Hits, scorer: PairScorer, threshold: float
-) -> Hits:
-    """Return pairs that one registered parent alone explains, but not both together."""
-    slots = len(scorer.slots)
-    keys = [hits.child * slots + hits.slot for hits in alone.values()]
-    if not keys:
-        return Hits.joined([])
-    key = np.setdiff1d(np.unique(np.concatenate(keys)), full.child * slots + full.slot)
-    child, slot = key // slots, key % slots
-    log10_lr = scorer.full(child, slot)
-    log10_lr = np.where(np.isnan(log10_lr), -np.inf, log10_lr)
-    return Hits(child, slot, log10_lr).where(log10_lr < threshold)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

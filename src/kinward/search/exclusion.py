@@ -16,7 +16,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 __all__ = [
+    "GROUP",
     "PLANES",
+    "allele_bits",
+    "allowed_by_logs",
     "allowed_exclusions",
     "best_one_parent",
     "best_two_parents",
@@ -24,6 +27,7 @@ __all__ = [
     "bit_rows_two_parents",
     "scan_one_parent",
     "scan_two_parents",
+    "survivors_of",
 ]
 
 FloatArray = NDArray[np.float64]
@@ -94,21 +98,40 @@ def allowed_exclusions(
     """
     with np.errstate(divide="ignore"):
         log_best = np.log10(best)
-    typed = child_rows >= 0
-    flat = np.where(typed, child_rows + row_start[:-1][None, :], 0)
-    without, with_one = log_best[flat, 0], log_best[flat, 1]
-    # Where nothing fits without an exclusion, the exclusion is certain and costs nothing more.
-    ceiling = np.where(typed, np.maximum(without, with_one), 0.0)
-    loss = np.where(typed, np.maximum(ceiling - with_one, 0.0), np.inf)
-    loss.sort(axis=1)
-    reach = ceiling.sum(axis=1)[:, None] - np.concatenate(
-        [np.zeros((len(loss), 1)), np.cumsum(loss, axis=1)], axis=1
-    )
-    needed = np.broadcast_to(threshold, len(reach))[:, None] - 1e-9
-    allowed: NDArray[np.int64] = (reach >= needed).sum(axis=1) - 1
-    # Counts are kept modulo 2**PLANES: they can only come out too small, and pass.
-    capped: NDArray[np.int64] = np.minimum(allowed, 2**PLANES - 1)
-    return capped
+    thresholds = np.broadcast_to(np.asarray(threshold, dtype=np.float64), len(child_rows))
+    allowed: NDArray[np.int64] = allowed_by_logs(log_best, child_rows, row_start, thresholds)
+    return allowed
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def allowed_by_logs(log_best, child_rows, row_start, thresholds):  # type: ignore[no-untyped-def]
+    """Return the same, given log10 of `best` and a threshold per child."""
+    children, loci = child_rows.shape
+    allowed = np.empty(children, dtype=np.int64)
+    loss = np.empty(loci)
+    for child in range(children):
+        reach = 0.0
+        typed = 0
+        for locus in range(loci):
+            if child_rows[child, locus] >= 0:
+                flat = row_start[locus] + child_rows[child, locus]
+                # Where nothing fits without an exclusion, it is certain and costs nothing more.
+                ceiling = max(log_best[flat, 0], log_best[flat, 1])
+                reach += ceiling
+                loss[typed] = ceiling - log_best[flat, 1] if ceiling > -np.inf else 0.0
+                typed += 1
+        needed = thresholds[child] - 1e-9
+        count = -1
+        if reach >= needed:
+            count = 0
+            for one in np.sort(loss[:typed]):
+                reach -= one
+                if reach < needed:
+                    break
+                count += 1
+        # Counts are kept modulo 2**PLANES: they can only come out too small, and pass.
+        allowed[child] = min(count, 2**PLANES - 1)
+    return allowed
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -125,7 +148,7 @@ def _code_bits(codes_of_slots, size):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _allele_bits(codes_of_slots, shown, hand_start, codes, alleles):  # type: ignore[no-untyped-def]
+def allele_bits(codes_of_slots, shown, hand_start, codes, alleles):  # type: ignore[no-untyped-def]
     """Return, per locus and allele, one bit per slot: the parent may carry it.
 
     `codes_of_slots` (loci, slots).
@@ -155,8 +178,8 @@ def bit_rows_two_parents(  # type: ignore[no-untyped-def]
 
     `father_codes` and `mother_codes` (loci, slots).
     """
-    father = _allele_bits(father_codes, shown, hand_start, codes, alleles)
-    mother = _allele_bits(mother_codes, shown, hand_start, codes, alleles)
+    father = allele_bits(father_codes, shown, hand_start, codes, alleles)
+    mother = allele_bits(mother_codes, shown, hand_start, codes, alleles)
     words = father.shape[1]
     bits = np.zeros((rows[-1] + 1, words), dtype=np.uint64)
     at = 0
@@ -310,7 +333,7 @@ def _extract(masks, slots, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
-def _survivors(bits, chosen, limit, slots, planes, masks, out):  # type: ignore[no-untyped-def]
+def survivors_of(bits, chosen, limit, slots, planes, masks, out):  # type: ignore[no-untyped-def]
     """Write the slots with at most `limit` exclusions to `out`; return how many.
 
     `planes` (PLANES, words) and `masks` (2, words) are working memory.
@@ -360,7 +383,7 @@ def scan_one_parent(  # type: ignore[no-untyped-def]
         if limit[child] < 0:
             continue
         _choose(children, child, row_start, empty, chosen)
-        count = _survivors(bits, chosen, limit[child], slots, planes, masks, survivors)
+        count = survivors_of(bits, chosen, limit[child], slots, planes, masks, survivors)
         if count == 0:
             continue
         for locus in range(loci):
@@ -430,7 +453,7 @@ def scan_two_parents(  # type: ignore[no-untyped-def]
         if limit[child] < 0:
             continue
         _choose(children, child, row_start, empty, chosen)
-        count = _survivors(bits, chosen, limit[child], slots, planes, masks, survivors)
+        count = survivors_of(bits, chosen, limit[child], slots, planes, masks, survivors)
         if count == 0:
             continue
         _suffix_best(chosen, loci, best, empty, suffix)
