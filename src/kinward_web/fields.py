@@ -3,7 +3,8 @@
 Format of a stored value: `v1:KEYID:BASE64(nonce ‖ AES-256-GCM ciphertext ‖ tag)`. The table and
 column are authenticated with the value, so that a ciphertext moved to another column is refused.
 Keys stand in the key ring (`kinward_web.keyring`); a value names the key it was made with, so keys
-can be rotated while the application runs.
+can be rotated while the application runs (`kinward_web.rotation`). Texts are not bound to their
+row, documents are (docs/decisions/0008-ciphertexts-and-rows.md).
 """
 
 from __future__ import annotations
@@ -13,9 +14,18 @@ from typing import Any
 
 from django.db import models
 
-from kinward_web.keyring import blind_index, decrypt, encrypt
+from kinward_web.keyring import blind_index, decrypt, encrypt, row_context
 
-__all__ = ["EncryptedJSONField", "EncryptedTextField", "blind_index"]
+__all__ = ["EncryptedJSONField", "EncryptedTextField", "blind_index", "document_context"]
+
+
+def document_context(person_code: str, sha256: str) -> bytes:
+    """Return the context with which the content of a document is encrypted.
+
+    It binds the content to the person and to the digest of the plain document: in the row of
+    anyone else it cannot be read.
+    """
+    return row_context("registry_document.content", person_code, sha256)
 
 
 class EncryptedTextField(models.TextField):

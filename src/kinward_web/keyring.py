@@ -39,6 +39,7 @@ __all__ = [
     "ring_path",
     "row_context",
     "save_ring",
+    "stored_prefix",
 ]
 
 _NONCE_BYTES = 12
@@ -197,6 +198,11 @@ def row_context(column: str, *row: str) -> bytes:
         and the digest of the plain document.
     """
     return "\0".join((column, *row)).encode()
+
+
+def stored_prefix(name: str, binary: bool) -> str:
+    """Return how every stored text, or document, under the key `name` begins."""
+    return f"{_MAGIC.decode()}{chr(len(name))}{name}" if binary else f"v1:{name}:"
 
 
 def key_of(value: str | bytes) -> str:

@@ -23,7 +23,7 @@ from kinward_web.audit.models import AuditEvent
 if TYPE_CHECKING:
     from kinward_web.accounts.api import Actor
 
-__all__ = ["GENESIS", "NotInTransaction", "append", "canonical", "link_hash", "plain"]
+__all__ = ["GENESIS", "NotInTransaction", "append", "canonical", "last_time", "link_hash", "plain"]
 
 GENESIS = "0" * 64
 """`previous` of the first link."""
@@ -76,6 +76,16 @@ def append(
     event.hash = link_hash(event)
     event.save(force_insert=True)
     return event
+
+
+def last_time(act: str) -> datetime | None:
+    """Return when `act` was last recorded."""
+    return (
+        AuditEvent.objects.filter(act=act)
+        .order_by("-sequence")
+        .values_list("at", flat=True)
+        .first()
+    )
 
 
 def _lock() -> None:

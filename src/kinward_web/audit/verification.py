@@ -92,9 +92,13 @@ class _Faults:
             self.more += 1
 
 
-def head() -> Head | None:
-    """Return the last link's sequence and hash; None while the chain is empty."""
-    last = AuditEvent.objects.order_by("-sequence").values_list("sequence", "hash").first()
+def head(using: str = "default") -> Head | None:
+    """Return the last link's sequence and hash; None while the chain is empty.
+
+    :param using: alias of the database connection, for a snapshot.
+    """
+    links = AuditEvent.objects.using(using).order_by("-sequence")
+    last = links.values_list("sequence", "hash").first()
     return Head(*last) if last else None
 
 
