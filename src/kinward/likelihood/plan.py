@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,12 @@ MAX_PROGRAMS = 10_000
 """Most eliminations that one plan sums over; some seconds of planning, once per shape."""
 
 
+_Rule = Literal["product", "result", "growth"]
+_RULES: tuple[_Rule, ...] = ("product", "result", "growth")
+"""Which variable to eliminate next: that whose factors' product is smallest, or what remains of
+it, or what remains less the tables that it replaces. None of them is always best."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """Rows for `fill.fill` and `kernel.execute`.
@@ -51,7 +58,8 @@ class Plan:
     (block size - 1)! and of the probabilities that inbred founders are, or are not, of one draw.
     `final` per program: buffer, number of variables, then size and stride in the result of each.
     `result_shape` is the shape of the result, one axis per target variable; `temporary` the
-    largest number of table entries of any program beyond the factors.
+    largest number of table entries of any program beyond the factors; `work` the number of
+    products that all of them sum.
     """
 
     network: Network
@@ -70,6 +78,7 @@ class Plan:
     final: NDArray[np.int64]
     result_shape: tuple[int, ...]
     temporary: int
+    work: int
 
 
 def _domain(variable: Variable, alleles: int, shape: Shape, network: Network) -> int:
@@ -121,7 +130,9 @@ def plan_network(
             f"theta above 0 with {len(ties)} ways of descent and of sharing founder alleles: the "
             f"exact sum is offered up to {MAX_PROGRAMS}; set theta to 0 or type a founder"
         )
-    programs = [_program(network, tie, domains) for tie in ties]
+    # With ties there are thousands of programs, all small; otherwise one, whose order matters.
+    rules = _RULES if len(ties) == 1 else _RULES[:1]
+    programs = [_cheapest(network, tie, domains, rules) for tie in ties]
     steps = [row for program in programs for row in program.steps]
     starts = np.cumsum([0, *(len(program.steps) for program in programs)])
     typed = tuple(g for g, status in enumerate(shape.status) if status == "phased")
@@ -148,6 +159,7 @@ def plan_network(
         np.array([program.final for program in programs], dtype=np.int64),
         tuple(domains[v] for v in network.target),
         max(program.temporary for program in programs),
+        sum(program.work for program in programs),
     )
 
 
@@ -204,6 +216,7 @@ class _Program:
     steps: list[list[int]]
     final: list[int]
     temporary: int
+    work: int
 
 
 @dataclass(slots=True)
@@ -212,7 +225,23 @@ class _Table:
     variables: tuple[Variable, ...]
 
 
-def _program(network: Network, tie: _Tie, domains: Mapping[Variable, int]) -> _Program:
+def _cheapest(
+    network: Network, tie: _Tie, domains: Mapping[Variable, int], rules: Sequence[_Rule]
+) -> _Program:
+    """Plan one elimination by several rules and return the one of least work."""
+    found: list[_Program] = []
+    refused: TooLargeError | None = None
+    for rule in rules:
+        try:
+            found.append(_program(network, tie, domains, rule))
+        except TooLargeError as error:
+            refused = error
+    if not found and refused is not None:
+        raise refused
+    return min(found, key=lambda program: program.work)
+
+
+def _program(network: Network, tie: _Tie, domains: Mapping[Variable, int], rule: _Rule) -> _Program:
     """Plan one elimination, founder alleles of one block being one unknown."""
     first_of_block: dict[int, Variable] = {}
     for variable, block in tie.block.items():
@@ -234,11 +263,10 @@ def _program(network: Network, tie: _Tie, domains: Mapping[Variable, int]) -> _P
     target = tuple(tied(v) for v in network.target)
     remaining = {v for table in tables for v in table.variables} - set(target)
     while remaining:
-        variable = min(remaining, key=lambda v: work.cost(tables, v))
+        variable = min(remaining, key=lambda v: (work.cost(tables, v, rule), v))
         tables = work.eliminate(tables, variable)
         remaining.discard(variable)
-    result = work.product(tables)
-    return _Program(work.steps, _final(result, target, domains), work.temporary)
+    return work.program(_final(work.product(tables), target, domains))
 
 
 def _final(
@@ -270,12 +298,19 @@ class _Elimination:
     def size(self, variables: Sequence[Variable]) -> int:
         return _size(variables, self.domains)
 
-    def cost(self, tables: Sequence[_Table], variable: Variable) -> tuple[int, Variable]:
-        union: set[Variable] = set()
-        for table in tables:
-            if variable in table.variables:
-                union.update(table.variables)
-        return self.size(tuple(union)), variable
+    def cost(self, tables: Sequence[_Table], variable: Variable, rule: _Rule) -> int:
+        """Return what it costs to eliminate a variable now, by some rule."""
+        mine = [table.variables for table in tables if variable in table.variables]
+        joined = self.size(tuple({v for variables in mine for v in variables}))
+        if rule == "product":
+            return joined
+        result = joined // self.domains[variable]
+        return result if rule == "result" else result - sum(self.size(v) for v in mine)
+
+    def program(self, final: list[int]) -> _Program:
+        """Return what has been planned."""
+        work = sum(row[2] * row[4] for row in self.steps)
+        return _Program(self.steps, final, self.temporary, work)
 
     def distinct(self, table: _Table) -> _Table:
         """Return the table with a variable that occurs twice (a tie) taken on its diagonal."""

@@ -12,15 +12,19 @@ allele that it got from the father. Families share such parts far more often tha
 genotypes, so each part is computed once for many families.
 
 Where the parents are related, nothing separates x from y, and `split_sides` returns None.
+
+A part of several typed people may fall into smaller ones in the same way: an uncle's orientation
+parts the grandfather's alleles from the grandmother's (`split_part`).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
 
-from kinward.likelihood.genome import Shape
+from kinward.likelihood.genome import NO_PARENT, Shape
 from kinward.likelihood.network import (
     Descent,
     Factor,
@@ -31,7 +35,7 @@ from kinward.likelihood.network import (
 )
 from kinward.likelihood.plan import Plan, plan_network
 
-__all__ = ["Part", "Sides", "part_plan", "split_sides"]
+__all__ = ["Part", "Sides", "Split", "part_plan", "split_part", "split_sides"]
 
 MAX_SEPARATORS = 8
 """Most orientations and selectors to go through: 256 terms, beyond which the joint table is
@@ -42,14 +46,13 @@ cheaper."""
 class Part:
     """Factors that are summed together.
 
-    `network` has the selectors among the separators and the child's allele, if it is here, as its
-    target, in that order. `whole` are typed genomes whose genotype matters here, `received` groups
-    of oriented genomes of which only the allele received on one side does; those of a group have
-    the same parent, so that their order is immaterial.
+    `network` has selectors among the separators and the child's allele, those that are here, as
+    its target, in the order of the whole. `whole` are typed genomes whose genotype matters here,
+    `received` groups of oriented genomes of which only the allele received on one side does; those
+    of a group have the same parent and play the same role, so that their order is immaterial.
     """
 
     network: Network
-    selectors: tuple[Variable, ...]
     whole: tuple[int, ...]
     received: tuple[tuple[Side, tuple[int, ...]], ...]
 
@@ -69,43 +72,117 @@ class Sides:
     rest: Part
 
 
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A part as a sum of products of smaller ones.
+
+    The sum is over the orientations of genomes `oriented`, beyond those of the part, and over
+    `selectors`; the product over `parts`.
+    """
+
+    oriented: tuple[int, ...]
+    selectors: tuple[Variable, ...]
+    parts: tuple[Part, ...]
+
+
 @lru_cache(maxsize=4096)
 def split_sides(shape: Shape) -> Sides | None:
     """Split a shape with one target, an autosomal child; None if its sides cannot be told apart."""
     network = build_network(shape, theta=False)
     x, y = network.target
-    separators = _separators(network.factors, x, y)
-    if separators is None or len(separators) > MAX_SEPARATORS:
+    given = {v for f in network.factors for v in f.variables if v.kind != "allele"}
+    if _joined(network.factors, x, y, given):
         return None
-    oriented = tuple(sorted(v.genome for v in separators if v.kind == "phase"))
-    selectors = tuple(sorted(v for v in separators if v.kind == "selector"))
-    # The weight of an orientation (none for the second one of a homozygote) is no part's business.
-    factors = [f for f in network.factors if not (f.kind == "phase" and f.child in oriented)]
-    father, others = _component(factors, x, separators)
-    mother, rest = _component(others, y, separators)
-
-    def part(mine: Sequence[Factor], target: tuple[Variable, ...]) -> Part:
-        return _part(shape, mine, selectors, target, oriented)
-
+    for variable in _selectors_first(given):
+        if not _joined(network.factors, x, y, given - {variable}):
+            given.discard(variable)
+    if len(given) > MAX_SEPARATORS:
+        return None
+    oriented, selectors = _oriented(given), _selectors(given)
+    factors = _without_phases(network.factors, oriented)
+    father, others = _component(factors, x, given)
+    mother, rest = _component(others, y, given)
     return Sides(
         oriented,
         selectors,
-        part(father, (x,)),
-        part(mother, (y,)),
-        _part(shape, rest, selectors, (), oriented, network.typed_founders),
+        _part(father, (*selectors, x), oriented),
+        _part(mother, (*selectors, y), oriented),
+        _part(rest, selectors, oriented, network.typed_founders),
     )
 
 
-def _separators(factors: Sequence[Factor], x: Variable, y: Variable) -> frozenset[Variable] | None:
-    """Return orientations and selectors, none of them needless, that part x from y if given."""
-    given = {v for f in factors for v in f.variables if v.kind != "allele"}
-    if _joined(factors, x, y, given):
+@lru_cache(maxsize=4096)
+def split_part(shape: Shape, part: Part, alleles: int) -> Split | None:
+    """Split a part into independent ones if that saves work; None if not.
+
+    Selectors of founders' meioses are summed within a part: a founder's two alleles cost little.
+    """
+    network = part.network
+    if len(part.whole) + sum(len(genomes) for _, genomes in part.received) < 2:
         return None
-    # Selectors first: they are given up where orientations do.
-    for variable in sorted(given, key=lambda v: (v.kind == "phase", v.genome, v.side or "")):
-        if not _joined(factors, x, y, given - {variable}):
+    target = set(network.target)
+    unknown = {v for f in network.factors for v in f.variables} - target
+    given = {
+        v
+        for v in unknown
+        if (v.kind == "phase" and v.genome not in network.oriented)
+        or (v.kind == "selector" and not _of_founder(shape, v))
+    }
+    for variable in _selectors_first(given):
+        factors = [f for f in network.factors if variable in f.variables]
+        parts = _components(network.factors, given | target)
+        if sum(any(f in part for f in factors) for part in parts) < 2:
             given.discard(variable)
-    return frozenset(given)
+    if not given or len(given) > MAX_SEPARATORS:
+        return None
+    oriented, selectors = _oriented(given), _selectors(given)
+    factors = _without_phases(network.factors, oriented)
+    parts = _components(factors, given | target)
+    inside = {f for part in parts for f in part}
+    left = [f for f in factors if f not in inside]
+    entries = math.prod(alleles if v.kind == "allele" else 2 for v in network.target)
+    if 2 * (len(parts) + 1) * entries << len(given) > part_plan(shape, part, alleles).work:
+        return None
+    known = (*network.oriented, *oriented)
+    axes = (*selectors, *network.target)
+    smaller = [_part(mine, axes, known) for mine in parts]
+    if left or network.typed_founders:
+        smaller.append(_part(left, axes, known, network.typed_founders))
+    return Split(oriented, selectors, tuple(smaller))
+
+
+def _selectors_first(variables: Set[Variable]) -> list[Variable]:
+    """Return separators in the order in which they are given up: orientations part more."""
+    return sorted(variables, key=lambda v: (v.kind == "phase", v.genome, v.side or ""))
+
+
+def _oriented(given: Set[Variable]) -> tuple[int, ...]:
+    return tuple(sorted(v.genome for v in given if v.kind == "phase"))
+
+
+def _selectors(given: Set[Variable]) -> tuple[Variable, ...]:
+    return tuple(sorted(v for v in given if v.kind == "selector"))
+
+
+def _without_phases(factors: Sequence[Factor], oriented: Sequence[int]) -> list[Factor]:
+    """Leave out the weights of orientations (none for a homozygote's second), no part's own."""
+    return [f for f in factors if not (f.kind == "phase" and f.child in oriented)]
+
+
+def _of_founder(shape: Shape, selector: Variable) -> bool:
+    parents = shape.father if selector.side == "paternal" else shape.mother
+    parent = parents[selector.genome]
+    return shape.father[parent] == shape.mother[parent] == NO_PARENT
+
+
+def _components(factors: Sequence[Factor], given: Set[Variable]) -> list[list[Factor]]:
+    """Return factors by what variables not given tie together; without those of none."""
+    found = []
+    others = list(factors)
+    while free := {v for f in others for v in f.variables} - given:
+        mine, others = _component(others, min(free), given)
+        found.append(mine)
+    return found
 
 
 def _joined(factors: Sequence[Factor], x: Variable, y: Variable, given: Set[Variable]) -> bool:
@@ -130,44 +207,44 @@ def _component(
 
 
 def _part(
-    shape: Shape,
     factors: Sequence[Factor],
-    selectors: Sequence[Variable],
-    target: tuple[Variable, ...],
+    axes: Sequence[Variable],
     oriented: Sequence[int],
     typed_founders: tuple[int, ...] = (),
 ) -> Part:
-    mine = tuple(v for v in selectors if any(v in f.variables for f in factors))
+    """Make a part of factors; those of the axes that occur in it are its target."""
+    known = {v for f in factors for v in f.variables}
     network = Network(
         tuple(factors),
         (Descent(tuple(range(len(factors))), ()),),
         typed_founders,
-        (*mine, *target),
+        tuple(v for v in axes if v in known),
         frozenset(oriented),
     )
     whole = set(typed_founders)
     received: dict[int, list[Factor]] = {}
     for factor in factors:
-        if factor.kind == "observed":
+        if factor.kind in ("observed", "phase"):
             whole.add(factor.child)
+            continue
         if factor.kind == "hand_typed":
             whole.add(factor.parent)
-        if factor.kind == "phase":
-            whole.add(factor.child)
-        elif factor.variables[-1].kind == "phase":
+        if factor.variables[-1].kind == "phase":
             received.setdefault(factor.child, []).append(factor)
-    groups: dict[tuple[Side, int], list[int]] = {}
+    # A genome whose selector stays open is told from its siblings by it.
+    named = {v.genome for v in network.target if v.kind == "selector"}
+    groups: dict[tuple[Side, int, int], list[int]] = {}
     for genome, handed in received.items():
         sides = {factor.side for factor in handed}
         if genome in oriented and genome not in whole and len(sides) == 1:
-            groups.setdefault((handed[0].side, handed[0].parent), []).append(genome)
+            alone = genome if genome in named else NO_PARENT
+            groups.setdefault((handed[0].side, handed[0].parent, alone), []).append(genome)
         else:
             whole.add(genome)
     return Part(
         network,
-        mine,
         tuple(sorted(whole)),
-        tuple((side, tuple(genomes)) for (side, _), genomes in groups.items()),
+        tuple((side, tuple(genomes)) for (side, _, _), genomes in groups.items()),
     )
 
 

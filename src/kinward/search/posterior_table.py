@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 from kinward.likelihood.genome import Genomes, Observation, Shape, Status
 from kinward.likelihood.observation import observation_matrix
-from kinward.likelihood.run import evaluate, model_of, run_plan
-from kinward.likelihood.sides import Part, Sides, part_plan, split_sides
+from kinward.likelihood.run import evaluate, model_of
+from kinward.likelihood.sides import Part, Sides, split_sides
 from kinward.likelihood.tables import Lanes
 from kinward.model.locus_model import GeneticModel, LocusModel
 from kinward.model.profile import PERFECT_TYPING, Genotype, TypingModel
 from kinward.model.registry import FamilyTable
 from kinward.search.child_rows import ChildRows, LocusRows
-from kinward.search.side_tables import SideValues, distinct, oriented_keys
+from kinward.search.side_tables import Entries, PartEvaluator, SideValues, distinct, spread_axes
 from kinward.search.slots import Slots
 
 __all__ = ["SlotGroup", "TableBuilder", "group_slots"]
@@ -146,27 +146,14 @@ class _Typed:
         found.append((np.zeros(len(self.lanes), dtype=np.int64), 1))
         return [identity for identity, _ in found], [bound for _, bound in found]
 
-    def columns(
-        self, sides: Sides, part: Part, size: int
-    ) -> tuple[list[NDArray[np.int64]], list[int]]:
-        """Return what a part depends on, per entry, and the bounds; `size` is that of alleles."""
-        configurations = 1 << len(sides.oriented)
-        turned = np.repeat(np.arange(configurations), len(self.lanes))
-        columns, bounds = [np.zeros(len(turned), dtype=np.int64)], [1]
-        for genome in part.whole:
-            identity, bound = self.identity(genome)
-            column = np.tile(identity, configurations)
-            if genome in sides.oriented:
-                column = 2 * column + ((turned >> sides.oriented.index(genome)) & 1)
-                bound *= 2
-            columns.append(column)
-            bounds.append(bound)
-        for side, genomes in part.received:
-            pairs = np.array([self.pairs(g, self.lanes) for g in genomes], dtype=np.int64)
-            bits = np.array([sides.oriented.index(g) for g in genomes])
-            columns.append(oriented_keys(pairs, bits, side == "maternal", configurations, size))
-            bounds.append(size ** len(genomes))
-        return columns, bounds
+    def entries(self) -> Entries:
+        """Return the typings of all these slots."""
+        kinds = list(enumerate(self.status))
+        return Entries(
+            {g: self.pairs(g, self.lanes) for g, kind in kinds if kind == "phased"},
+            {g: self.identity(g)[0] for g, kind in kinds if kind == "open"},
+            np.arange(len(self.lanes)),
+        )
 
 
 class TableBuilder:
@@ -238,48 +225,26 @@ class TableBuilder:
         return same, relatives
 
     def _side_values(self, typed: _Typed, shape: Shape, sides: Sides) -> SideValues:
-        father, at_father = self._part(typed, shape, sides, sides.father)
-        mother, at_mother = self._part(typed, shape, sides, sides.mother)
-        rest, at_rest = self._part(typed, shape, sides, sides.rest)
-        mixed = np.empty((len(sides.oriented), len(typed.lanes)), dtype=np.bool_)
-        for bit, genome in enumerate(sides.oriented):
-            first, second = typed.pairs(genome, typed.lanes)
-            mixed[bit] = first != second
+        def observed(genome: int, families: NDArray[np.int64]) -> FloatArray:
+            return self._observed(typed, genome, typed.lanes[families])
+
+        evaluator = PartEvaluator(shape, self.lane_models[typed.locus], observed, LANES)
+        entries = typed.entries()
+        turned, count = entries.turned(sides.oriented), len(entries)
+
+        def part(part: Part) -> tuple[FloatArray, NDArray[np.int64]]:
+            value, number = evaluator.values(part, turned)
+            child = tuple(v for v in part.network.target if v.kind == "allele")
+            axes = (*sides.selectors, *child)
+            spread = spread_axes(value, part.network.target, axes)
+            lanes = value.shape[-1]
+            return spread.reshape(1 << len(sides.selectors), -1, lanes), number.reshape(-1, count)
+
+        father, at_father = part(sides.father)
+        mother, at_mother = part(sides.mother)
+        rest, at_rest = part(sides.rest)
+        mixed = entries.mixed(sides.oriented)
         return SideValues(father, mother, rest[:, 0], at_father, at_mother, at_rest, mixed)
-
-    def _part(
-        self, typed: _Typed, shape: Shape, sides: Sides, part: Part
-    ) -> tuple[FloatArray, NDArray[np.int64]]:
-        """Return a part's values (selectors, alleles or 1, lanes), and the lane of each entry.
-
-        Entries (configurations, families): bit g of a configuration turns genome oriented[g].
-        """
-        model = self.lane_models[typed.locus]
-        size = len(model.frequencies)
-        families = len(typed.lanes)
-        number, first = distinct(*typed.columns(sides, part, size))
-        turned, family = first // families, typed.lanes[first % families]
-        plan = part_plan(shape, part, size)
-        values = []
-        for start in range(0, len(first), LANES):
-            span = slice(start, start + LANES)
-            evidence = self._lanes(typed, family[span], part.whole)
-            alleles = dict(evidence.alleles)
-            for bit, genome in enumerate(sides.oriented):
-                pair = alleles[genome]
-                alleles[genome] = np.where((turned[span] >> bit) & 1, pair[::-1], pair)
-            lanes = replace(evidence, alleles=alleles)
-            values.append(run_plan(plan, shape, model, lanes))
-        value = np.concatenate(values, axis=-1)
-        # A selector that a part does not know makes no difference to it.
-        index = tuple(slice(None) if s in part.selectors else None for s in sides.selectors)
-        tail = value.shape[len(part.selectors) :]
-        settings = (2,) * len(sides.selectors)
-        spread = np.broadcast_to(value[index], (*settings, *tail))
-        return (
-            np.ascontiguousarray(spread).reshape(1 << len(sides.selectors), -1, len(first)),
-            number.reshape(-1, families),
-        )
 
     def _ratios_from_joint(
         self, typed: _Typed, locus_rows: LocusRows, shape: Shape, lanes: NDArray[np.intp]
@@ -366,23 +331,24 @@ class TableBuilder:
         status[status[:, target] > 0, target] = 2
         return status
 
-    def _lanes(
-        self, typed: _Typed, lanes: NDArray[np.intp], wanted: Sequence[int] | None = None
-    ) -> Lanes:
-        """Return the typings of some slots; of open genomes only those `wanted`, or all."""
+    def _lanes(self, typed: _Typed, lanes: NDArray[np.intp]) -> Lanes:
+        """Return the typings of some slots."""
         alleles: dict[int, NDArray[np.intp]] = {}
         observed: dict[int, FloatArray] = {}
         for genome, kind in enumerate(typed.status):
             if kind == "phased":
                 alleles[genome] = typed.pairs(genome, lanes)
-            elif kind == "open" and (wanted is None or genome in wanted):
-                people = typed.people(genome)
-                observed[genome] = np.stack(
-                    [self._observed(typed, lane, people) for lane in lanes], axis=-1
-                )
+            elif kind == "open":
+                observed[genome] = self._observed(typed, genome, lanes)
         return Lanes(len(lanes), alleles, observed)
 
-    def _observed(self, typed: _Typed, lane: int, people: Sequence[int]) -> FloatArray:
+    def _observed(self, typed: _Typed, genome: int, lanes: NDArray[np.intp]) -> FloatArray:
+        """Return P(typings | alleles) of an open genome in some slots, slots last."""
+        people = typed.people(genome)
+        tables = [self._seen(typed, lane, people) for lane in lanes.tolist()]
+        return np.stack(tables, axis=-1)
+
+    def _seen(self, typed: _Typed, lane: int, people: Sequence[int]) -> FloatArray:
         locus, group, codes = typed.locus, typed.group, typed.codes
         genotypes = self.families.genotypes.observed[self.columns[locus]]
         typing: Mapping[int, TypingModel] = self.families.typing
