@@ -6,17 +6,31 @@ from collections.abc import Iterable
 from datetime import date, datetime
 
 from kinward_web.registry.models import Document, Operation, Person, new_code
+from kinward_web.registry.network import (
+    Edge,
+    PersonFacts,
+    adults_of,
+    links_of,
+    people_facts,
+    within,
+)
 from kinward_web.registry.signals import graph_changed
 
 __all__ = [
+    "Edge",
+    "PersonFacts",
+    "adults_of",
     "campaign_of",
     "document_digests",
     "document_kinds",
     "graph_changed",
+    "links_of",
     "new_code",
     "operation_exists",
     "operation_started",
+    "people_facts",
     "set_birth_range",
+    "within",
 ]
 
 
