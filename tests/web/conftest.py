@@ -11,7 +11,6 @@ import atexit
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
@@ -38,7 +37,9 @@ import django  # noqa: E402
 
 django.setup()
 
+from allauth.account.internal.flows.login import record_authentication  # noqa: E402
 from databases import django_db_setup, fresh_installation, harness  # noqa: E402
+from django.http import HttpRequest  # noqa: E402
 from django.test import Client  # noqa: E402
 
 from kinward_web.accounts.api import Actor, Agency, Channel, User, actor_for  # noqa: E402
@@ -76,9 +77,7 @@ class Office:
         """Return the first agency of a kind, or with `which="other"` the second."""
         return self.agencies[AgencyKind(kind), which]
 
-    def user(
-        self, role: Role | str, agency: Agency | str | None = None, number: int = 1
-    ) -> User:
+    def user(self, role: Role | str, agency: Agency | str | None = None, number: int = 1) -> User:
         """Return the person of `role`; `number` 2, 3 … are colleagues of the same role."""
         role = Role(role)
         if agency is None or isinstance(agency, str):
@@ -143,12 +142,10 @@ def actor(office: Office) -> Callable[..., Actor]:
 def sign_in(client: Client, user: User) -> Client:
     """Sign `user` in with a second factor given just now."""
     client.force_login(user)
-    session = client.session
-    session["account_authentication_methods"] = [
-        {"method": "password", "at": time.time(), "email": user.email},
-        {"method": "mfa", "type": "totp", "at": time.time()},
-    ]
-    session.save()
+    request = HttpRequest()
+    request.session = client.session
+    record_authentication(request, user, method="mfa", type="totp")
+    request.session.save()
     return client
 
 

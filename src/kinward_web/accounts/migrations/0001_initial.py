@@ -6,56 +6,129 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='User',
+            name="User",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('password', models.CharField(max_length=128, verbose_name='password')),
-                ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
-                ('email', models.EmailField(max_length=254, unique=True, verbose_name='email')),
-                ('full_name', models.CharField(max_length=120, verbose_name='name')),
-                ('person_number', models.CharField(max_length=60, unique=True, verbose_name='staff number')),
-                ('role', models.CharField(choices=[('police_officer', 'Police officer'), ('police_analyst', 'Police analyst'), ('clinician', 'Clinician'), ('welfare_worker', 'Welfare worker'), ('panel_member', 'Best-interest panel'), ('lab_analyst', 'Laboratory analyst'), ('lab_signer', 'Laboratory signer'), ('family_liaison', 'Family liaison'), ('volunteer', 'Volunteer'), ('foreign_authority', 'Foreign authority'), ('auditor', 'Auditor'), ('administrator', 'Administrator')], max_length=30, verbose_name='role')),
-                ('language', models.CharField(default='en', max_length=10, verbose_name='language')),
-                ('is_active', models.BooleanField(default=True, verbose_name='appointed')),
-                ('date_joined', models.DateTimeField(auto_now_add=True, verbose_name='appointed on')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("password", models.CharField(max_length=128, verbose_name="password")),
+                (
+                    "last_login",
+                    models.DateTimeField(blank=True, null=True, verbose_name="last login"),
+                ),
+                ("email", models.EmailField(max_length=254, unique=True, verbose_name="email")),
+                ("full_name", models.CharField(max_length=120, verbose_name="name")),
+                (
+                    "person_number",
+                    models.CharField(max_length=60, unique=True, verbose_name="staff number"),
+                ),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            ("police_officer", "Police officer"),
+                            ("police_analyst", "Police analyst"),
+                            ("clinician", "Clinician"),
+                            ("welfare_worker", "Welfare worker"),
+                            ("panel_member", "Best-interest panel"),
+                            ("lab_analyst", "Laboratory analyst"),
+                            ("lab_signer", "Laboratory signer"),
+                            ("family_liaison", "Family liaison"),
+                            ("volunteer", "Volunteer"),
+                            ("foreign_authority", "Foreign authority"),
+                            ("auditor", "Auditor"),
+                            ("administrator", "Administrator"),
+                        ],
+                        max_length=30,
+                        verbose_name="role",
+                    ),
+                ),
+                (
+                    "language",
+                    models.CharField(default="en", max_length=10, verbose_name="language"),
+                ),
+                ("is_active", models.BooleanField(default=True, verbose_name="appointed")),
+                (
+                    "date_joined",
+                    models.DateTimeField(auto_now_add=True, verbose_name="appointed on"),
+                ),
             ],
             options={
-                'verbose_name': 'appointed person',
-                'verbose_name_plural': 'appointed people',
-                'ordering': ['full_name'],
+                "verbose_name": "appointed person",
+                "verbose_name_plural": "appointed people",
+                "ordering": ["full_name"],
             },
         ),
         migrations.CreateModel(
-            name='Agency',
+            name="Agency",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.SlugField(max_length=40, unique=True, verbose_name='code')),
-                ('name', models.CharField(max_length=200, verbose_name='name')),
-                ('kind', models.CharField(choices=[('police', 'police'), ('hospital', 'hospital'), ('welfare', 'welfare'), ('laboratory', 'laboratory'), ('ngo', 'ngo'), ('foreign', 'foreign'), ('oversight', 'oversight')], max_length=20, verbose_name='kind')),
-                ('country', models.CharField(default='CN', max_length=2, verbose_name='country')),
-                ('region', models.CharField(blank=True, max_length=60, verbose_name='region')),
-                ('phone', models.CharField(blank=True, max_length=40, verbose_name='telephone')),
-                ('address', models.CharField(blank=True, max_length=200, verbose_name='address')),
-                ('accredited', models.BooleanField(default=False, verbose_name='may receive children')),
-                ('named_officer', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='officer who answers for children received')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("code", models.SlugField(max_length=40, unique=True, verbose_name="code")),
+                ("name", models.CharField(max_length=200, verbose_name="name")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("police", "police"),
+                            ("hospital", "hospital"),
+                            ("welfare", "welfare"),
+                            ("laboratory", "laboratory"),
+                            ("ngo", "ngo"),
+                            ("foreign", "foreign"),
+                            ("oversight", "oversight"),
+                        ],
+                        max_length=20,
+                        verbose_name="kind",
+                    ),
+                ),
+                ("country", models.CharField(default="CN", max_length=2, verbose_name="country")),
+                ("region", models.CharField(blank=True, max_length=60, verbose_name="region")),
+                ("phone", models.CharField(blank=True, max_length=40, verbose_name="telephone")),
+                ("address", models.CharField(blank=True, max_length=200, verbose_name="address")),
+                (
+                    "accredited",
+                    models.BooleanField(default=False, verbose_name="may receive children"),
+                ),
+                (
+                    "named_officer",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="officer who answers for children received",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'agency',
-                'verbose_name_plural': 'agencies',
-                'ordering': ['name'],
+                "verbose_name": "agency",
+                "verbose_name_plural": "agencies",
+                "ordering": ["name"],
             },
         ),
         migrations.AddField(
-            model_name='user',
-            name='agency',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='people', to='accounts.agency', verbose_name='agency'),
+            model_name="user",
+            name="agency",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="people",
+                to="accounts.agency",
+                verbose_name="agency",
+            ),
         ),
     ]
