@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date, datetime
 
+from django.utils import timezone
+
 from kinward_web.registry.models import Document, Operation, Person, new_code
 from kinward_web.registry.network import (
     Edge,
@@ -47,8 +49,11 @@ def document_digests(ids: Iterable[int]) -> dict[int, str]:
 
 
 def operation_exists(operation_id: int) -> bool:
-    """Return whether there is such an operation."""
-    return Operation.objects.filter(pk=operation_id).exists()
+    """Return whether there is such an operation and it is no longer sealed.
+
+    One that has not started looks like none: a refusal must not give it away.
+    """
+    return operation_started(operation_id, timezone.now())
 
 
 def operation_started(operation_id: int, moment: datetime) -> bool:
