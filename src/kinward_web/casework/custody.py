@@ -2,8 +2,8 @@
 
 A suspect, buyer or broker bars whatever anyone signs. A link to one within two steps bars until
 police and welfare have cleared that very link for this case. Unknown identity bars. Being kin is
-never a reason to approve. No role, and nobody, stands above this; `custody_sql.py` is its twin in
-the database.
+never a reason to approve. No role, and nobody, stands above this; `constraints/custody.py` is its
+twin in the database.
 """
 
 from __future__ import annotations

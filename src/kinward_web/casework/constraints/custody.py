@@ -1,4 +1,4 @@
-"""The custody rule in SQL: the twin of `custody.py`, which the database refuses by.
+"""The custody rule in SQL: the twin of `casework/custody.py`, which the database refuses by.
 
 Written so that SQLite and PostgreSQL read it alike, and so that both look only at the surroundings
 of one placement when asked about one.
