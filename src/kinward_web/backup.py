@@ -32,7 +32,7 @@ from kinward_web import rowcodec
 from kinward_web.accounts.api import SYSTEM, Channel
 from kinward_web.audit import api as audit
 from kinward_web.fields import EncryptedTextField
-from kinward_web.keyring import KeyRing, load_ring, ring_path, save_ring
+from kinward_web.keyring import KeyRing, load_ring, ring_is_fixed, ring_path, save_ring
 from kinward_web.sealedfile import SealedFileError, SealedReader, SealedWriter
 
 __all__ = ["BackupError", "Summary", "make_backup", "restore_backup"]
@@ -236,7 +236,7 @@ def _ring_to_restore(text: str | None) -> KeyRing | None:
     if text is None:
         return None
     ring = KeyRing.from_json(text)
-    if os.environ.get("KINWARD_KEYS") or ring_path().exists():
+    if ring_is_fixed() or ring_path().exists():
         if load_ring() != ring:
             raise BackupError(
                 "this installation has another key ring than the backup: move its keys.json away"

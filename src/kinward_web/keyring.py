@@ -36,6 +36,7 @@ __all__ = [
     "encrypt_bytes",
     "key_of",
     "load_ring",
+    "ring_is_fixed",
     "ring_path",
     "row_context",
     "save_ring",
@@ -130,14 +131,17 @@ def load_ring() -> KeyRing:
     global _loaded, _made_at
     text = os.environ.get("KINWARD_KEYS")
     stamp: object = text or _stamp(ring_path())
-    if _loaded is None or _loaded[0] != stamp:
-        if stamp is None and _made_at == ring_path():
+    if stamp is None:
+        if _made_at == ring_path():
             # A fresh ring here would make everything written so far unreadable for good.
             raise DecryptionError(f"the key ring {ring_path()} has gone: put it back")
+        read_or_make(ring_path(), lambda: KeyRing.fresh().to_json())
+        stamp = _stamp(ring_path())
+    if _loaded is None or _loaded[0] != stamp:
         if not text:
-            text = read_or_make(ring_path(), lambda: KeyRing.fresh().to_json())
+            # Read after the stamp: a file replaced in between is read again next time.
+            text = ring_path().read_text()
             _made_at = ring_path()
-        # A file that is replaced between stamp and reading is read again next time.
         _loaded = (stamp, KeyRing.from_json(text))
     return _loaded[1]
 
@@ -151,12 +155,17 @@ def _stamp(path: Path) -> tuple[str, int, int, int] | None:
     return str(path), status.st_mtime_ns, status.st_ino, status.st_size
 
 
+def ring_is_fixed() -> bool:
+    """Return whether the ring comes from `KINWARD_KEYS`."""
+    return bool(os.environ.get("KINWARD_KEYS"))
+
+
 def save_ring(ring: KeyRing) -> None:
     """Put `ring` in force for every process on this machine, whole or not at all.
 
     :raises RingIsFixed: the ring comes from `KINWARD_KEYS`.
     """
-    if os.environ.get("KINWARD_KEYS"):
+    if ring_is_fixed():
         raise RingIsFixed(
             "the key ring comes from KINWARD_KEYS: change the variable on every machine instead"
         )

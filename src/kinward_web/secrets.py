@@ -17,7 +17,6 @@ def read_or_make(path: Path, make: Callable[[], str]) -> str:
     Two processes that start at once agree: whoever loses the race to create the file reads it.
     """
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
         draft = _draft(path, make())
         with suppress(FileExistsError):
             os.link(draft, path)
@@ -41,6 +40,7 @@ def replace_text(path: Path, text: str) -> None:
 
 def _draft(path: Path, text: str) -> Path:
     """Write `text` into a new file beside `path` that only its owner may read."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kinward_web.audit.chain import NotInTransaction, append, last_time
+from kinward_web.audit.chain import NotInTransaction, append, last_event
 from kinward_web.audit.models import AuditEvent
 from kinward_web.audit.purposes import PURPOSES, Purpose
 from kinward_web.audit.reads import record_list_read, record_read, seal_reads
@@ -18,7 +18,7 @@ __all__ = [
     "Verification",
     "append",
     "head",
-    "last_time",
+    "last_event",
     "record_list_read",
     "record_read",
     "seal_reads",

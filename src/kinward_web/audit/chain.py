@@ -23,7 +23,7 @@ from kinward_web.audit.models import AuditEvent
 if TYPE_CHECKING:
     from kinward_web.accounts.api import Actor
 
-__all__ = ["GENESIS", "NotInTransaction", "append", "canonical", "last_time", "link_hash", "plain"]
+__all__ = ["GENESIS", "NotInTransaction", "append", "canonical", "last_event", "link_hash", "plain"]
 
 GENESIS = "0" * 64
 """`previous` of the first link."""
@@ -78,14 +78,9 @@ def append(
     return event
 
 
-def last_time(act: str) -> datetime | None:
-    """Return when `act` was last recorded."""
-    return (
-        AuditEvent.objects.filter(act=act)
-        .order_by("-sequence")
-        .values_list("at", flat=True)
-        .first()
-    )
+def last_event(act: str) -> AuditEvent | None:
+    """Return the last link that records `act`."""
+    return AuditEvent.objects.filter(act=act).order_by("-sequence").first()
 
 
 def _lock() -> None:
