@@ -230,6 +230,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "kinward_web.static_files.Storage"},
 }
 WHITENOISE_MAX_AGE = 60
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -25,8 +25,12 @@ class Storage(ManifestStaticFilesStorage):
         os.replace(self.path(draft), target)
         return name
 
+    def get_available_name(self, name: str, max_length: int | None = None) -> str:
+        """Keep the name: what stands under it is replaced."""
+        return name
+
     def delete(self, name: str) -> None:
-        """Leave the file in place: `_save` replaces it at once, and another start may read it."""
+        """Leave the file in place until `_save` replaces it: another start may be reading it."""
 
 
 def collect() -> None:

@@ -1,0 +1,92 @@
+"""Start of the web application: the database, the static files, the demonstration, the server."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from typing import Any
+
+import waitress
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from kinward_web import static_files
+from kinward_web.commands import StartError
+
+__all__ = ["prepare", "run"]
+
+_THREADS = 8
+
+
+def prepare() -> None:
+    """Make database and static files ready; two processes may do so at once.
+
+    :raises StartError: the database is not ready and this process may not change it.
+    """
+    if connection.vendor == "sqlite":
+        call_command("migrate", interactive=False, verbosity=0)
+        call_command("install_constraints", verbosity=0)
+    elif _plan():
+        raise StartError(
+            "the tables are not up to date: run `kinward manage migrate` and "
+            "`kinward manage install_constraints --role NAME` as the owner of the tables"
+        )
+    static_files.collect()
+
+
+def run(host: str, port: int) -> int:
+    """Prepare everything and serve until interrupted.
+
+    :raises StartError: as `prepare`.
+    """
+    prepare()
+    if settings.DEMO:
+        _fill_demo()
+    # WhiteNoise looks at the static files once, when the application is made.
+    from kinward_web.wsgi import application
+
+    print(_greeting(host, port), flush=True)
+    waitress.serve(
+        application, host=host, port=port, threads=_THREADS, ident=None, **_proxy_options()
+    )
+    return 0
+
+
+def _plan() -> list[Any]:
+    executor = MigrationExecutor(connection)
+    return executor.migration_plan(executor.loader.graph.leaf_nodes())
+
+
+def _proxy_options() -> dict[str, Any]:
+    """Believe `X-Forwarded-*` from the reverse proxy alone; waitress drops it from anyone else."""
+    proxy = os.environ.get("KINWARD_PROXY")
+    if not proxy:
+        return {}
+    return {
+        "trusted_proxy": proxy,
+        "trusted_proxy_count": 1,
+        "trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto"},
+        "clear_untrusted_proxy_headers": True,
+    }
+
+
+def _greeting(host: str, port: int) -> str:
+    place = f"http://{host}:{port}"
+    if settings.DEMO:
+        return f"Kinward, synthetic demo data in {settings.HOME}: open {place} (Ctrl+C stops)"
+    if settings.INSECURE_HTTP:
+        return f"Kinward without TLS, for this machine alone: {place} (Ctrl+C stops)"
+    return f"Kinward listens on {place} for a reverse proxy that adds TLS (Ctrl+C stops)"
+
+
+def _fill_demo() -> None:
+    """Fill the database with synthetic data and print one login for each role."""
+    if find_spec("kinward_web.demo") is None:
+        return
+    from kinward_web.demo import fill
+
+    for login in fill():
+        print(f"{login.role:<18} {login.email:<34} {login.password:<20} TOTP {login.secret}")
+    print("The present six digits of each login stand on the page /demo/code/.")
