@@ -1,0 +1,1 @@
+"""Tables in and out: what they hold, reading, importing through the actions, exporting."""
