@@ -1,4 +1,4 @@
-# Targets: demo test test-all check bench verify lock clean.
+# Targets: demo serve test test-all check bench verify lock clean.
 # Each makes .venv by itself with $(PYTHON), which must be 3.11 or newer: `make test PYTHON=python3.12`.
 
 PYTHON ?= python3
@@ -10,7 +10,7 @@ STAMP := $(VENV)/.ready
 LOCK_VENV := build/lock-venv
 
 .DEFAULT_GOAL := test
-.PHONY: demo test test-all check bench verify lock clean
+.PHONY: demo serve test test-all check bench verify lock clean
 
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -25,16 +25,22 @@ $(STAMP): requirements.lock pyproject.toml
 demo: $(STAMP)
 	$(BIN)/kinward demo --out build/demo
 
+serve: $(STAMP)
+	$(BIN)/kinward serve --demo --home build/web-demo
+
 check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict src/kinward
 	$(BIN)/lint-imports
 
+# The web tests run twice: on PostgreSQL here, on SQLite with all the others.
 test: check
+	KINWARD_TEST_DATABASE=postgres $(BIN)/python -m pytest -q -m "not slow" tests/web
 	$(BIN)/python -m pytest -m "not slow"
 
 test-all: check
+	KINWARD_TEST_DATABASE=postgres $(BIN)/python -m pytest -q tests/web
 	$(BIN)/python -m pytest
 
 bench: $(STAMP)

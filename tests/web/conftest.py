@@ -47,7 +47,7 @@ from kinward_web.rules.roles import AgencyKind, Role  # noqa: E402
 
 __all__ = ["django_db_setup", "fresh_installation", "harness"]
 
-CHROMIUM = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
+CHROMIUM = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome-stable")
 KIND_OF: dict[Role, AgencyKind] = {
     Role.POLICE_OFFICER: AgencyKind.POLICE,
     Role.POLICE_ANALYST: AgencyKind.POLICE,
