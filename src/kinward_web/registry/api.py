@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from kinward_web.registry.models import Document, Operation, Person, new_code
+from kinward_web.registry.models import Document, Household, Operation, Person, new_code
 from kinward_web.registry.network import (
     Edge,
     PersonFacts,
@@ -18,6 +20,11 @@ from kinward_web.registry.network import (
 )
 from kinward_web.registry.signals import graph_changed
 
+# The scope of the registry asks casework for cases, and casework asks this module: the functions
+# below import it when they are called.
+if TYPE_CHECKING:
+    from kinward_web.accounts.api import Actor
+
 __all__ = [
     "Edge",
     "PersonFacts",
@@ -25,11 +32,16 @@ __all__ = [
     "campaign_of",
     "document_digests",
     "document_kinds",
+    "documents_of",
+    "find_household",
+    "find_person",
     "graph_changed",
+    "ids_of_codes",
     "links_of",
     "new_code",
     "operation_exists",
     "operation_started",
+    "operations_under_way",
     "people_facts",
     "set_birth_range",
     "within",
@@ -70,3 +82,39 @@ def campaign_of(operation_id: int) -> int | None:
 def set_birth_range(person_id: int, born_from: date, born_to: date) -> None:
     """Record between which days a person was born, as an examination estimates."""
     Person.objects.filter(pk=person_id).update(born_from=born_from, born_to=born_to)
+
+
+def find_person(actor: Actor, code: str) -> Person | None:
+    """Return the person `code` if within the actor's reach for entering people, else None."""
+    from kinward_web.registry.scope import people_for
+
+    return people_for(actor, "registry.write").filter(code=code.strip().upper()).first()
+
+
+def find_household(actor: Actor, code: str) -> Household | None:
+    """Return the household `code` if the actor may see it, else None."""
+    from kinward_web.registry.scope import members_for
+
+    rows = Household.objects.filter(code=code.strip().upper())
+    seen = members_for(actor).values("household_id")
+    return rows.filter(Q(pk__in=seen) | Q(entered_by_id=actor.agency_id)).first()
+
+
+def ids_of_codes(codes: Iterable[str]) -> dict[str, int]:
+    """Return the id of each person by code; unknown codes are left out."""
+    return dict(Person.objects.filter(code__in=list(codes)).values_list("code", "pk"))
+
+
+def operations_under_way(actor: Actor) -> QuerySet[Operation]:
+    """Return the operations that have started and that the actor may see, newest first."""
+    from kinward_web.registry.scope import operations_for
+
+    return operations_for(actor).filter(starts_at__lte=timezone.now()).order_by("-starts_at")
+
+
+def documents_of(actor: Actor, person_id: int) -> QuerySet[Document]:
+    """Return the documents of a person that the actor may read, newest first, without content."""
+    from kinward_web.registry.scope import documents_for
+
+    rows = documents_for(actor).filter(person_id=person_id, destroyed_at__isnull=True)
+    return rows.defer("content").order_by("-uploaded_at", "-pk")
