@@ -15,6 +15,7 @@ TEXTS: dict[str, str | Promise] = {
     "hold": _("The case was put on hold."),
     "new_link": _("A new link bars the place of this child: the case is on hold."),
     "clearance_lapsed": _("A new link bars a place that was cleared: screen it again."),
+    "joined": _("Your agency was brought into a case."),
     "transfer_offered": _("A case is offered to your agency."),
     "transfer_declined": _("The transfer of this case was declined or withdrawn."),
     "repatriation": _("Your authority is named to receive this child."),

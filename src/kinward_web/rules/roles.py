@@ -185,6 +185,11 @@ PERMISSIONS: dict[str, Permission] = {
             {Role.POLICE_OFFICER: Reach.CASE, Role.WELFARE_WORKER: Reach.CASE},
         ),
         Permission(
+            "party.write",
+            _("bring another agency into a case"),
+            {Role.POLICE_OFFICER: Reach.CASE, Role.WELFARE_WORKER: Reach.CASE},
+        ),
+        Permission(
             "operation.manage",
             _("plan and run an operation"),
             {Role.POLICE_OFFICER: Reach.AGENCY},
@@ -227,7 +232,12 @@ PERMISSIONS: dict[str, Permission] = {
         Permission(
             "service.write",
             _("record visits and services"),
-            {Role.WELFARE_WORKER: Reach.CASE, Role.FAMILY_LIAISON: Reach.CASE},
+            {
+                Role.WELFARE_WORKER: Reach.CASE,
+                Role.FAMILY_LIAISON: Reach.CASE,
+                # After a repatriation the visits are made, and reported, abroad.
+                Role.FOREIGN_AUTHORITY: Reach.CASE,
+            },
         ),
         Permission(
             "oversight.read",
