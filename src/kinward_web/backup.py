@@ -23,7 +23,7 @@ from typing import Any, BinaryIO
 
 from django.apps import apps
 from django.core.management.color import no_style
-from django.db import DatabaseError, connection, connections, models, transaction
+from django.db import DatabaseError, IntegrityError, connection, connections, models, transaction
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.models.functions import Cast
 from django.utils import timezone
@@ -119,21 +119,20 @@ def _write(file: BinaryIO, passphrase: str, with_keys: bool) -> Summary:
 @contextmanager
 def _snapshot() -> Iterator[str]:
     """Give the alias of a connection that sees the database as it is at one moment."""
-    own = dict(connections.databases["default"])
+    own = connection.copy(_ALIAS)
     # On SQLite a deferred transaction reads one state of the log and holds no writer up.
     if connection.vendor == "sqlite":
-        own["OPTIONS"] = {**own.get("OPTIONS", {}), "transaction_mode": "DEFERRED"}
-    connections.databases[_ALIAS] = own
+        own.settings_dict["OPTIONS"]["transaction_mode"] = "DEFERRED"
+    connections[_ALIAS] = own
     try:
         with transaction.atomic(using=_ALIAS):
             if connection.vendor == "postgresql":
-                with connections[_ALIAS].cursor() as cursor:
+                with own.cursor() as cursor:
                     cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             yield _ALIAS
     finally:
-        connections[_ALIAS].close()
+        own.close()
         del connections[_ALIAS]
-        del connections.databases[_ALIAS]
 
 
 def _models() -> list[type[models.Model]]:
@@ -191,6 +190,8 @@ def restore_backup(path: Path, passphrase: str) -> Summary:
         raise BackupError(f"there is no file {path}") from None
     except (SealedFileError, EOFError, gzip.BadGzipFile) as error:
         raise BackupError(f"{path} was not restored: {error}") from error
+    except (IntegrityError, ValueError, KeyError, TypeError) as error:
+        raise BackupError(f"{path} was not restored, its rows are not sound: {error}") from error
 
 
 def _restore(lines: gzip.GzipFile) -> Summary:
