@@ -519,3 +519,7 @@ class Message(models.Model):
 
         ordering: ClassVar = ["-created_at", "-pk"]
         indexes: ClassVar = [models.Index(fields=["agency", "read_at"])]
+
+
+# Django finds models in this module only.
+from kinward_web.casework.care.models import NightPlan, NightPlanRow  # noqa: E402, F401

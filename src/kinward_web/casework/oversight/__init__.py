@@ -1,0 +1,1 @@
+"""Oversight: a campaign in numbers, within the reach of whoever looks."""
