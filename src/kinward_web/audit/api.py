@@ -6,7 +6,14 @@ from kinward_web.audit.chain import NotInTransaction, append, last_event
 from kinward_web.audit.models import AuditEvent
 from kinward_web.audit.purposes import PURPOSES, Purpose
 from kinward_web.audit.reads import record_list_read, record_read, seal_reads
-from kinward_web.audit.verification import Fault, Head, Verification, head, verify
+from kinward_web.audit.verification import (
+    Fault,
+    Head,
+    Verification,
+    head,
+    record_verification,
+    verify,
+)
 
 __all__ = [
     "PURPOSES",
@@ -21,6 +28,7 @@ __all__ = [
     "last_event",
     "record_list_read",
     "record_read",
+    "record_verification",
     "seal_reads",
     "verify",
 ]

@@ -6,9 +6,12 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
+
+from django.db import DatabaseError
 
 from kinward_web.audit.reads import seal_reads
-from kinward_web.audit.verification import Head, Verification, head, verify
+from kinward_web.audit.verification import Head, Verification, head, record_verification, verify
 
 __all__ = ["run"]
 
@@ -67,7 +70,14 @@ def _parse_head(text: str) -> Head:
 
 
 def _verify(expected: list[Head], as_json: bool) -> int:
+    from kinward_web.accounts.api import SYSTEM, Channel
+
     found = verify(expected)
+    try:
+        record_verification(replace(SYSTEM, channel=Channel.COMMAND), found)
+    except DatabaseError as error:
+        # For instance on a copy that can only be read.
+        print(f"That the chain was verified could not be recorded: {error}", file=sys.stderr)
     if as_json:
         print(json.dumps(_as_json(found)))
     elif found.sound:

@@ -6,17 +6,33 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
+from django.db import transaction
 from django.utils import timezone
 
-from kinward_web.audit.chain import GENESIS, link_hash
+from kinward_web.audit.chain import GENESIS, append, link_hash
 from kinward_web.audit.models import AuditEvent, ReadEvent
 from kinward_web.audit.reads import SEALED, batch_digest
 
-__all__ = ["UNSEALED_LIMIT", "Fault", "Head", "Verification", "head", "verify"]
+if TYPE_CHECKING:
+    from kinward_web.accounts.api import Actor
+
+__all__ = [
+    "UNSEALED_LIMIT",
+    "VERIFIED",
+    "Fault",
+    "Head",
+    "Verification",
+    "head",
+    "record_verification",
+    "verify",
+]
 
 UNSEALED_LIMIT = timedelta(hours=24)
 """A read that waits longer for its seal is a fault: sealing has stopped."""
+VERIFIED = "audit.verified"
+"""Act of the event that says what a verification found."""
 _KEPT = 100
 """Faults described; further ones are only counted."""
 _CHUNK = 1000
@@ -136,6 +152,20 @@ def verify(expected: Iterable[Head] = (), moment: datetime | None = None) -> Ver
         faults=tuple(faults.kept),
         more=faults.more,
     )
+
+
+def record_verification(actor: Actor, found: Verification) -> None:
+    """Write into the chain that `actor` verified it, and what was found."""
+    with transaction.atomic():
+        append(
+            actor,
+            VERIFIED,
+            detail={
+                "count": found.count,
+                "faults": len(found.faults) + found.more,
+                "head": str(found.head or ""),
+            },
+        )
 
 
 def _check_link(event: AuditEvent, before: int, previous: str, faults: _Faults) -> None:
