@@ -166,7 +166,7 @@ class World:
         known = {"police_officer": self.officer, "welfare_worker": self.worker}
         if role in known:
             return known[role]
-        kind = {"clinician": "hospital", "panel_member": "welfare"}[role]
+        kind = {"clinician": "hospital", "panel_member": "welfare", "family_liaison": "ngo"}[role]
         return self._user(role, self._agency(kind))
 
     def step(self, subject: Any, machine: str, rule: str, **changes: Any) -> TransitionRecord:

@@ -13,7 +13,7 @@ import sqlite3
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from urllib.parse import quote
 
 import pytest
 from django.core.management import call_command
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 from django.test import TransactionTestCase
 
 __all__ = [
@@ -133,6 +133,29 @@ class SqliteHarness:
         shutil.copy(self._template, home / "kinward.sqlite3")
         return Installation(home, "", "")
 
+    def run_as_owner(self, statements: list[tuple[str, tuple[Any, ...]]]) -> None:
+        """Run statements in one transaction with all the rights there are."""
+        with transaction.atomic(), connection.cursor() as cursor:
+            for statement, values in statements:
+                cursor.execute(statement, values)
+
+    @contextmanager
+    def only(self, *triggers: str) -> Iterator[None]:
+        """Leave no trigger in force but those named."""
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+            every = dict(cursor.fetchall())
+            for name in every:
+                if name not in triggers:
+                    cursor.execute(f'DROP TRIGGER "{name}"')
+        try:
+            yield
+        finally:
+            with connection.cursor() as cursor:
+                for name, sql in every.items():
+                    if name not in triggers:
+                        cursor.execute(sql)
+
     def tamper(self, table: str, *statements: str) -> None:
         """Run statements past the triggers of `table`, as someone with the file in hand can."""
         with connection.cursor() as cursor:
@@ -206,6 +229,34 @@ class PostgresHarness:
         self._admin(f"CREATE DATABASE {name} TEMPLATE kinward_template OWNER {OWNER}")
         return Installation(home, self._url(APPLICATION, name), self._url(OWNER, name))
 
+    def run_as_owner(self, statements: list[tuple[str, tuple[Any, ...]]]) -> None:
+        """Run statements in one transaction as the owner of the tables, for a test that commits."""
+        import psycopg
+
+        owner = psycopg.connect(self._url(OWNER, "kinward_tests"))
+        with connection.wrap_database_errors, owner:
+            for statement, values in statements:
+                owner.execute(statement, values)
+
+    @contextmanager
+    def only(self, *triggers: str) -> Iterator[None]:
+        """Leave no trigger in force but those named, for a test that commits."""
+        import psycopg
+
+        with psycopg.connect(self._url(OWNER, "kinward_tests"), autocommit=True) as owner:
+            owner.execute("SET lock_timeout = '5s'")
+            rows = owner.execute(
+                "SELECT tgrelid::regclass::text, tgname FROM pg_trigger WHERE NOT tgisinternal"
+            ).fetchall()
+            _run(owner, [f"ALTER TABLE {table} DISABLE TRIGGER USER" for table, _ in rows])
+            for table, name in rows:
+                if name in triggers:
+                    owner.execute(f"ALTER TABLE {table} ENABLE TRIGGER {name}")
+            try:
+                yield
+            finally:
+                _run(owner, [f"ALTER TABLE {table} ENABLE TRIGGER USER" for table, _ in rows])
+
     def tamper(self, table: str, *statements: str) -> None:
         """Run statements past the triggers of `table`, as only the owner of the tables can.
 
@@ -258,6 +309,11 @@ class PostgresHarness:
                 for table in self._tables("kinward_tests")
                 if admin.execute(f'SELECT 1 FROM "{table}" LIMIT 1').fetchone()
             )
+
+
+def _run(connection: Any, statements: list[str]) -> None:
+    """Run each statement once, all at one go."""
+    connection.execute("; ".join(dict.fromkeys(statements)))
 
 
 def _connect_tests(**settings: Any) -> None:
