@@ -10,6 +10,7 @@ from kinship_strategies import pedigrees
 from kinward.likelihood.fill import fill, founder_weight
 from kinward.likelihood.genome import Genomes
 from kinward.likelihood.plan import make_plan
+from kinward.likelihood.run import _layout
 from kinward.likelihood.tables import Lanes, Model, factor_table, typed_founder_weight
 
 LANES = 3
@@ -36,16 +37,15 @@ def test_every_factor_of_every_shape(
     alleles = random.integers(0, size, (len(plan.typed), 2, LANES))
     lanes = Lanes(LANES, dict(zip(plan.typed, alleles, strict=True)), {})
 
-    lengths = np.where(plan.laned, plan.sizes * LANES, plan.sizes)
-    starts = np.concatenate([[0], np.cumsum(lengths)])
-    work = np.full(starts[-1], np.nan)
+    starts, length = _layout(plan, LANES)
+    work = np.full(length, np.nan)
     fill(
-        plan.fills, plan.inbreeding, starts, plan.laned, alleles, base, model.male, model.female,
-        LANES, work,
+        plan.fills, plan.inbreeding, plan.same, starts, plan.laned, alleles, base, model.male,
+        model.female, LANES, work,
     )  # fmt: skip
-    for at, factor in enumerate(plan.network.factors):
+    for start, factor in zip(starts, plan.network.factors, strict=False):
         expected = np.asarray(factor_table(shape, factor, model, lanes, None)).reshape(-1)
-        np.testing.assert_allclose(work[starts[at] : starts[at + 1]], expected, rtol=1e-14)
+        np.testing.assert_allclose(work[start : start + len(expected)], expected, rtol=1e-14)
 
     weight = founder_weight(plan.founders, plan.founder_inbreeding, alleles, base, LANES)
     expected, _, _ = typed_founder_weight(shape, plan.network.typed_founders, model, lanes)

@@ -51,14 +51,17 @@ def founder_row(shape: Shape, genome: int, typed: Mapping[int, int]) -> list[int
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def fill(  # type: ignore[no-untyped-def]
-    rows, inbreeding, starts, laned, alleles, base, male, female, lanes, work
+    rows, inbreeding, same, starts, laned, alleles, base, male, female, lanes, work
 ):
     """Write every factor but observed ones at its start in `work`.
 
-    `inbreeding` per factor; `alleles` (typed, 2, lanes); `base` (alleles, l) what founder alleles
-    are drawn from; `male` and `female` (alleles, alleles, l), l = 1 or lanes.
+    Per factor: `inbreeding`; `same`, the first factor with the same table and start. `alleles`
+    (typed, 2, lanes); `base` (alleles, l) what founder alleles are drawn from; `male` and `female`
+    (alleles, alleles, l), l = 1 or lanes.
     """
     for f in range(len(rows)):
+        if same[f] < f:
+            continue
         row = rows[f]
         count = lanes if laned[f] else 1
         if row[0] == _BASE:
@@ -123,28 +126,46 @@ def _fill_typed(row, matrix, alleles, count, at, work):  # type: ignore[no-untyp
 def _fill_handed(row, matrix, alleles, count, at, work):  # type: ignore[no-untyped-def]
     """Write a meiosis of an untyped parent: its part for one source allele, by selector."""
     size = matrix.shape[0]
-    shared = matrix.shape[2] == 1
     results = row[3] if row[3] else size
     block = size * results * count
+    # The other value of the selector: the source is not the one that is handed on.
+    if row[0] == _FIRST:
+        work[at + block : at + 2 * block] = 0.5
+    elif row[0] == _SECOND:
+        work[at : at + block] = 1.0
+        at += block
+    scale = 0.5 if row[0] == _FIRST else 1.0
+    step = results * count
+    for r in range(results):
+        if row[0] == _COPY:
+            _copy_one(row, alleles, r, size, step, count, at + r * count, work)
+        elif row[3] == 0:
+            for source in range(size):
+                place = at + source * step + r * count
+                for lane in range(count):
+                    work[place + lane] = scale * matrix[source, r, lane]
+        else:
+            got = alleles[row[2], 1 - r if row[4] else r]
+            _gather_one(matrix, got, scale, step, at + r * count, work)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _copy_one(row, alleles, r, size, step, count, at, work):  # type: ignore[no-untyped-def]
+    """Write 1 where the result is the source, else 0."""
     for source in range(size):
-        for r in range(results):
-            for lane in range(count):
-                x = r
-                if row[3]:
-                    x = alleles[row[2], 1 - r if row[4] else r, lane]
-                if row[0] == _COPY:
-                    chance = 1.0 if x == source else 0.0
-                else:
-                    chance = matrix[source, x, 0 if shared else lane]
-                place = at + (source * results + r) * count + lane
-                if row[0] == _FIRST:
-                    work[place] = 0.5 * chance
-                    work[place + block] = 0.5
-                elif row[0] == _SECOND:
-                    work[place] = 1.0
-                    work[place + block] = chance
-                else:
-                    work[place] = chance
+        for lane in range(count):
+            x = alleles[row[2], 1 - r if row[4] else r, lane] if row[3] else r
+            work[at + source * step + lane] = 1.0 if x == source else 0.0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _gather_one(matrix, got, scale, step, at, work):  # type: ignore[no-untyped-def]
+    """Write scale * matrix[source, got[lane]] for every source, `step` apart."""
+    shared = matrix.shape[2] == 1
+    for source in range(matrix.shape[0]):
+        place = at + source * step
+        for lane in range(len(got)):
+            work[place + lane] = scale * matrix[source, got[lane], 0 if shared else lane]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

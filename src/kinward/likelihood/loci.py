@@ -27,9 +27,10 @@ __all__ = ["PhasedLoci", "PreparedModel", "compare_loci", "prepare"]
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
-WIDTH_STEP = 12
+WIDTH_STEP = 32
 """Loci that cannot be merged run together if their numbers of alleles, rounded up to a multiple
-of this, agree: padding costs time, and so does every further run."""
+of this, agree: padding costs time, but every further run costs more, except beside a locus as wide
+as SE33."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,13 +105,13 @@ def _rows_off_diagonal(matrix: FloatArray) -> FloatArray:
 class PhasedLoci:
     """Loci at which the same genomes are typed, each by one infallible complete genotype.
 
-    `loci` are positions in the model; `alleles[g]` are the pairs of allele indices of genome g at
-    these loci (a hemizygous allele twice), `child` those of the child.
+    `loci` are positions in the model; `typed` the genomes; `pairs` (loci, typed and the child last,
+    2) their allele indices (a hemizygous allele twice).
     """
 
     loci: tuple[int, ...]
-    alleles: Mapping[int, Sequence[tuple[int, int]]]
-    child: Sequence[tuple[int, int]]
+    typed: tuple[int, ...]
+    pairs: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +137,8 @@ def compare_loci(
     if not x_linked and not theta and _parents_only(genomes, parents, group):
         yield _by_parents(genomes, parents, group, prepared)
         return
-    excluded = _exclusions(genomes, target, group, prepared)
-    typed = list(group.alleles)
-    pairs = np.array([*group.alleles.values(), group.child], dtype=np.int64)
-    pairs = pairs.transpose(0, 2, 1)
+    pairs = np.ascontiguousarray(group.pairs.transpose(1, 2, 0))
+    excluded = _exclusions(genomes, target, group, pairs, x_linked=x_linked)
     for lanes, merge in _runs(group.loci, prepared):
         loci = tuple(group.loci[lane] for lane in lanes)
         some = np.ascontiguousarray(pairs[:, :, lanes])
@@ -147,7 +146,7 @@ def compare_loci(
             model, some = _merged(some, loci, prepared, theta)
         else:
             model = _padded(prepared, loci, theta)
-        run = _Run(genomes, target, typed, some, model, x_linked)
+        run = _Run(genomes, target, group.typed, some, model, x_linked)
         yield Comparison(
             loci,
             run.numerator().tolist(),
@@ -262,18 +261,15 @@ def _shown_only(pairs):  # type: ignore[no-untyped-def]
 
 
 def _exclusions(
-    genomes: Genomes, target: int, group: PhasedLoci, prepared: PreparedModel
+    genomes: Genomes, target: int, group: PhasedLoci, pairs: NDArray[np.int64], *, x_linked: bool
 ) -> list[bool]:
     """Return per locus whether the child is impossible without mutation.
 
     Only whether the probability is zero matters, so all alleles are made equally frequent, and
     those that nobody shows are left out: an untyped person may as well have one that is shown.
     """
-    pairs = np.array([*group.alleles.values(), group.child], dtype=np.int64)
-    renamed, most = _shown_only(np.ascontiguousarray(pairs.transpose(0, 2, 1)))
-    model = _unchanging(most)
-    x_linked = prepared.x_linked[group.loci[0]]
-    run = _Run(genomes, target, list(group.alleles), renamed, model, x_linked)
+    renamed, most = _shown_only(pairs)
+    run = _Run(genomes, target, group.typed, renamed, _unchanging(most), x_linked)
     found: list[bool] = (run.numerator() == 0.0).tolist()
     return found
 
@@ -328,17 +324,19 @@ def _parents_only(genomes: Genomes, parents: tuple[int, int], group: PhasedLoci)
         return False
     return all(
         genome in parents and genomes.father[genome] == genomes.mother[genome] == NO_PARENT
-        for genome in group.alleles
+        for genome in group.typed
     ) and all(genomes.father[g] == genomes.mother[g] == NO_PARENT for g in parents)
 
 
 def _by_parents(
     genomes: Genomes, parents: tuple[int, int], group: PhasedLoci, prepared: PreparedModel
 ) -> Comparison:
-    untyped = [(-1, -1)] * len(group.loci)
-    trios = [*(group.alleles.get(parent, untyped) for parent in parents), group.child]
+    trios = np.full((3, len(group.loci), 2), -1, dtype=np.int64)
+    trios[2] = group.pairs[:, -1]
+    for at, genome in enumerate(group.typed):
+        trios[parents.index(genome)] = group.pairs[:, at]
     numerator, denominator, exclusion = _trios(
-        np.array(trios, dtype=np.int64),
+        trios,
         np.array(group.loci, dtype=np.int64),
         np.array([genomes.inbreeding[parent] for parent in parents]),
         prepared.frequencies,

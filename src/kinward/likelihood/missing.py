@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from kinward.likelihood.genome import Genomes, Observation, observed_states
 from kinward.likelihood.loci import PhasedLoci, PreparedModel, compare_loci, prepare
 from kinward.likelihood.run import locus_likelihood
@@ -23,6 +25,7 @@ __all__ = [
     "without_mutation",
 ]
 
+_Pairs = list[tuple[int, int]]
 _NO_MUTATION = SexMutation(NoMutation(), NoMutation())
 
 
@@ -109,35 +112,26 @@ def missing_person_lr(
     """
     family = _Family.of(pedigree, relatives, missing, child, others_missing)
     prepared = prepare(model)
-    groups: dict[tuple[tuple[int, ...], bool, float], list[int]] = {}
-    pairs: dict[int, list[tuple[int, int]]] = {}
+    groups: dict[tuple[tuple[int, ...], bool, float], tuple[list[int], list[_Pairs]]] = {}
     found: dict[int, LocusResult] = {}
     lonely: set[int] = set()
     for at, locus in enumerate(prepared.names):
-        mine = child.genotypes.get(locus)
-        if mine is None:
+        if locus not in child.genotypes:
             continue
-        seen = [
-            (genome, genotype, typing)
-            for genome, genotypes, typing in family.typed
-            if (genotype := genotypes.get(locus)) is not None
-        ]
+        seen = [typed for typed in family.typed if locus in typed[1]]
         if not seen:
             lonely.add(at)
-        seen.append((family.target, mine, child.typing))
-        phased = family.phased(seen, at, prepared)
-        if phased is None:
+        pairs = family.phased(seen, at, prepared)
+        if pairs is None:
             found[at] = family.at_locus(model.loci[locus])
             continue
-        pairs[at] = phased
         people = tuple([genome for genome, _, _ in seen])
         key = (people, prepared.x_linked[at], prepared.theta[at])
-        groups.setdefault(key, []).append(at)
-    for (people, _, _), loci in groups.items():
-        columns = zip(*[pairs[at] for at in loci], strict=True)
-        *others, mine_pairs = columns
-        alleles = dict(zip(people[:-1], others, strict=True))
-        group = PhasedLoci(tuple(loci), alleles, mine_pairs)
+        loci, rows = groups.setdefault(key, ([], []))
+        loci.append(at)
+        rows.append(pairs)
+    for (people, _, _), (loci, rows) in groups.items():
+        group = PhasedLoci(tuple(loci), people, np.array(rows, dtype=np.int64))
         for done in compare_loci(family.genomes, family.target, group, prepared):
             figures = zip(done.loci, done.numerator, done.denominator, done.exclusion, strict=True)
             for at, numerator, denominator, exclusion in figures:
@@ -169,12 +163,16 @@ def missing_person_lr_by_locus(
 
 @dataclass(frozen=True, slots=True)
 class _Family:
-    """Genomes and typings; `typed` relatives as (genome, genotypes, typing) in order of genome."""
+    """Genomes and typings; `typed` relatives as (genome, genotypes, typing) in order of genome.
+
+    `plain`: every typing is infallible, and no genome has two.
+    """
 
     genomes: Genomes
     target: int
     typed: tuple[tuple[int, Mapping[str, Genotype], TypingModel], ...]
     child: Profile
+    plain: bool
 
     @classmethod
     def of(
@@ -186,46 +184,49 @@ class _Family:
         others_missing: Sequence[str],
     ) -> _Family:
         genomes = Genomes.of(pedigree)
+        target = genomes.of_person[missing]
         typed = [
             (genomes.of_person[person], profile.genotypes, profile.typing)
             for person, profile in relatives.items()
             if person not in others_missing
         ]
         typed.sort(key=lambda entry: entry[0])
-        return cls(genomes, genomes.of_person[missing], tuple(typed), child)
+        people = {target, *[genome for genome, _, _ in typed]}
+        plain = len(people) == len(typed) + 1 and all(
+            typing is PERFECT_TYPING or typing.perfect for _, _, typing in typed
+        )
+        plain = plain and child.typing.perfect
+        return cls(genomes, target, tuple(typed), child, plain)
 
     def phased(
         self,
-        seen: Sequence[tuple[int, Genotype, TypingModel]],
+        seen: Sequence[tuple[int, Mapping[str, Genotype], TypingModel]],
         at: int,
         prepared: PreparedModel,
-    ) -> list[tuple[int, int]] | None:
-        """Return the allele indices of everyone typed; None if some genome is not quite known."""
-        silent, position = prepared.silent[at], prepared.positions[at]
+    ) -> _Pairs | None:
+        """Return the allele indices of everyone typed at a locus, the child last.
+
+        None if some genome is not quite known. Twins and personal items make a family not plain
+        although a locus may be; that costs time, and nothing else.
+        """
+        if prepared.silent[at] or not self.plain:
+            return None
+        locus, position = prepared.names[at], prepared.positions[at]
         x_linked, theta = prepared.x_linked[at], prepared.theta[at]
         pairs = []
-        before = -1
-        for genome, genotype, typing in seen:
-            if (
-                silent
-                or genotype.partial
-                or not (typing is PERFECT_TYPING or typing.perfect)
-                or genome == before
-                or (theta and self.genomes.inbreeding[genome])
-            ):
+        for genome, genotypes, _ in (*seen, (self.target, self.child.genotypes, PERFECT_TYPING)):
+            genotype = genotypes[locus]
+            alleles = genotype.alleles
+            if genotype.partial or (theta and self.genomes.inbreeding[genome]):
                 return None
             if x_linked and self.genomes.male[genome]:
-                first, second = observed_states(genotype, hemizygous=True)
-            elif len(genotype.alleles) == 2:
-                first, second = genotype.alleles
-            else:
+                alleles = observed_states(genotype, hemizygous=True)
+            elif len(alleles) != 2:
                 return None
-            if first not in position or second not in position:
+            first, second = position.get(alleles[0]), position.get(alleles[1])
+            if first is None or second is None:
                 return None
-            pairs.append((position[first], position[second]))
-            before = genome
-        if any(genome == self.target for genome, _, _ in seen[:-1]):
-            return None
+            pairs.append((first, second))
         return pairs
 
     def at_locus(self, locus_model: LocusModel) -> LocusResult:

@@ -51,15 +51,17 @@ class Plan:
 
     `network` holds the factors to fill, in the order of the first buffers; `typed` the typed
     genomes in the order in which their alleles are given. Per factor: `fills` see `fill`,
-    `inbreeding` of its child, `sizes` of its table, `laned` whether it differs from lane to lane.
+    `inbreeding` of its child, `sizes` of its table, `laned` whether it differs from lane to lane,
+    `same` the first factor with the same table, which is filled once.
     `founders` (typed founders, 2) see `fill.founder_row`, with their `founder_inbreeding`.
     `steps` are all programs' rows, program i being rows starts[i] to starts[i + 1]. Per program,
     (programs,): `draws` of founder alleles, `exponent` of theta, and `factor`, the product of
     (block size - 1)! and of the probabilities that inbred founders are, or are not, of one draw.
     `final` per program: buffer, number of variables, then size and stride in the result of each.
-    `result_shape` is the shape of the result, one axis per target variable; `temporary` the
-    largest number of table entries of any program beyond the factors; `work` the number of
-    products that all of them sum.
+    `observed` are the positions of factors that `fill` leaves alone. `result_shape` is the shape of
+    the result, one axis per target variable, of `entries` numbers; `temporary` the largest number
+    of table entries of any program beyond the factors; `work` the number of products that all of
+    them sum.
     """
 
     network: Network
@@ -68,6 +70,7 @@ class Plan:
     inbreeding: NDArray[np.float64]
     sizes: NDArray[np.int64]
     laned: NDArray[np.bool_]
+    same: NDArray[np.int64]
     founders: NDArray[np.int64]
     founder_inbreeding: NDArray[np.float64]
     steps: NDArray[np.int64]
@@ -76,7 +79,9 @@ class Plan:
     exponent: NDArray[np.int64]
     factor: NDArray[np.float64]
     final: NDArray[np.int64]
+    observed: tuple[int, ...]
     result_shape: tuple[int, ...]
+    entries: int
     temporary: int
     work: int
 
@@ -138,17 +143,19 @@ def plan_network(
     typed = tuple(g for g, status in enumerate(shape.status) if status == "phased")
     place = {genome: at for at, genome in enumerate(typed)}
     fills = [fill_row(shape, f, place, _phases(f, domains)) for f in network.factors]
+    inbreeding = [_inbreeding(shape, f) for f in network.factors]
     founders = [founder_row(shape, genome, place) for genome in network.typed_founders]
     return Plan(
         network,
         typed,
         np.array(fills, dtype=np.int64).reshape(-1, FILL_WIDTH),
-        np.array([_inbreeding(shape, f) for f in network.factors], dtype=np.float64),
+        np.array(inbreeding, dtype=np.float64),
         np.array([_size(f.variables, domains) for f in network.factors], dtype=np.int64),
         np.array(
             [_laned(f, model_laned=model_laned, counted=counted) for f in network.factors],
             dtype=np.bool_,
         ),
+        np.array(_same(network.factors, fills, inbreeding), dtype=np.int64),
         np.array(founders, dtype=np.int64).reshape(-1, 2),
         np.array([shape.inbreeding[g] for g in network.typed_founders], dtype=np.float64),
         np.array(steps, dtype=np.int64).reshape(-1, STEP_WIDTH),
@@ -157,10 +164,25 @@ def plan_network(
         np.array([tie.exponent for tie in ties], dtype=np.int64),
         np.array([tie.factor for tie in ties], dtype=np.float64),
         np.array([program.final for program in programs], dtype=np.int64),
+        tuple(at for at, factor in enumerate(network.factors) if factor.kind == "observed"),
         tuple(domains[v] for v in network.target),
+        _size(network.target, domains),
         max(program.temporary for program in programs),
         sum(program.work for program in programs),
     )
+
+
+def _same(
+    factors: Sequence[Factor], fills: Sequence[Sequence[int]], inbreeding: Sequence[float]
+) -> list[int]:
+    """Return for each factor the first one whose table is the same for every model."""
+    first: dict[object, int] = {}
+    return [
+        at
+        if factor.kind == "observed"
+        else first.setdefault((tuple(fills[at]), inbreeding[at]), at)
+        for at, factor in enumerate(factors)
+    ]
 
 
 def _size(variables: Sequence[Variable], domains: Mapping[Variable, int]) -> int:

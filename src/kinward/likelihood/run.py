@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,33 +46,42 @@ def run_plan(plan: Plan, shape: Shape, model: Model, lanes: Lanes) -> FloatArray
     """Run a plan of the shape for every lane; see `evaluate`."""
     count = lanes.count
     alleles = _stacked(plan, lanes)
-    base, drawn = model.frequencies, 0
+    base, weight, drawn = model.frequencies, None, 0
     if model.theta:
         founders = plan.network.typed_founders
         weight, urn, drawn = typed_founder_weight(shape, founders, model, lanes)
         base = base if urn is None else urn
-    else:
+    elif len(plan.founders):
         weight = founder_weight(plan.founders, plan.founder_inbreeding, alleles, base, count)
-    starts = np.ones(len(plan.sizes) + 1, dtype=np.int64)
-    np.cumsum(np.where(plan.laned, plan.sizes * count, plan.sizes), out=starts[1:])
-    starts[1:] += 1
-    work = np.empty(int(starts[-1]) + plan.temporary * count)
+    starts, length = _layout(plan, count)
+    work = np.empty(length)
     work[0] = 1.0
     fill(
-        plan.fills, plan.inbreeding, starts, plan.laned, alleles, base, model.male, model.female,
-        count, work,
+        plan.fills, plan.inbreeding, plan.same, starts, plan.laned, alleles, base, model.male,
+        model.female, count, work,
     )  # fmt: skip
-    for factor, start in zip(plan.network.factors, starts, strict=False):
-        if factor.kind == "observed":
-            table = lanes.observed[factor.child]
-            work[start : start + table.size] = table.reshape(-1)
-    result = np.zeros((math.prod(plan.result_shape), count))
+    for at in plan.observed:
+        table = lanes.observed[plan.network.factors[at].child]
+        work[starts[at] : starts[at] + table.size] = table.reshape(-1)
+    result = np.zeros((plan.entries, count))
     execute(
         plan.steps, plan.starts, _program_weights(plan, model.theta, drawn), plan.final, starts,
         plan.laned, count, work, result,
     )  # fmt: skip
-    result *= weight
+    if weight is not None:
+        result *= weight
     return result.reshape(*plan.result_shape, count)
+
+
+@lru_cache(maxsize=4096)
+def _layout(plan: Plan, count: int) -> tuple[NDArray[np.int64], int]:
+    """Return where each factor begins in the working memory, and the temporaries; its length."""
+    lengths = np.where(plan.laned, plan.sizes * count, plan.sizes)
+    lengths[plan.same < np.arange(len(lengths))] = 0
+    starts = np.ones(len(lengths) + 1, dtype=np.int64)
+    starts[1:] += np.cumsum(lengths)
+    starts[:-1] = starts[plan.same]
+    return starts, int(starts[-1]) + plan.temporary * count
 
 
 def _stacked(plan: Plan, lanes: Lanes) -> NDArray[np.int64]:
