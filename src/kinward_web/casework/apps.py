@@ -21,8 +21,11 @@ class CaseworkConfig(AppConfig):
         """Bind the machines, and keep the database's own constraints in step with the tables."""
         from kinward_web.casework import checks  # noqa: F401
         from kinward_web.casework.bindings import register_machines
+        from kinward_web.casework.reactions import on_graph_changed
+        from kinward_web.registry.api import graph_changed
 
         register_machines()
+        graph_changed.connect(on_graph_changed, dispatch_uid="casework.custody")
         pre_migrate.connect(_before_migrate, sender=self)
         post_migrate.connect(_after_migrate, sender=self)
 
