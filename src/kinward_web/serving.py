@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from typing import Any
 
@@ -15,15 +18,26 @@ from django.db.migrations.executor import MigrationExecutor
 from kinward_web import static_files
 from kinward_web.commands import StartError
 
-__all__ = ["prepare", "run"]
+__all__ = ["run"]
 
 _THREADS = 8
+_PATIENCE = 600
+"""Seconds to wait for another start in the same folder."""
 
 
-def prepare() -> None:
-    """Make database and static files ready; two processes may do so at once.
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Keep other starts in the same folder waiting; a start that dies lets go."""
+    lock = sqlite3.connect(settings.HOME / "start.lock", timeout=_PATIENCE, isolation_level=None)
+    with closing(lock):
+        lock.execute("BEGIN EXCLUSIVE")
+        yield
 
-    :raises StartError: the database is not ready and this process may not change it.
+
+def _prepare() -> None:
+    """Make database and static files ready, and fill a demonstration.
+
+    :raises StartError: PostgreSQL's tables are not up to date.
     """
     if connection.vendor == "sqlite":
         call_command("migrate", interactive=False, verbosity=0)
@@ -34,16 +48,17 @@ def prepare() -> None:
             "`kinward manage install_constraints --role NAME` as the owner of the tables"
         )
     static_files.collect()
+    if settings.DEMO:
+        _fill_demo()
 
 
 def run(host: str, port: int) -> int:
     """Prepare everything and serve until interrupted.
 
-    :raises StartError: as `prepare`.
+    :raises StartError: PostgreSQL's tables are not up to date; only their owner may change them.
     """
-    prepare()
-    if settings.DEMO:
-        _fill_demo()
+    with _alone():
+        _prepare()
     # WhiteNoise looks at the static files once, when the application is made.
     from kinward_web.wsgi import application
 

@@ -38,6 +38,8 @@ import django  # noqa: E402
 django.setup()
 
 from allauth.account.internal.flows.login import record_authentication  # noqa: E402
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes  # noqa: E402
+from allauth.mfa.totp.internal.auth import TOTP  # noqa: E402
 from databases import django_db_setup, fresh_installation, harness  # noqa: E402
 from django.http import HttpRequest  # noqa: E402
 from django.test import Client  # noqa: E402
@@ -47,6 +49,9 @@ from kinward_web.rules.roles import AgencyKind, Role  # noqa: E402
 
 __all__ = ["django_db_setup", "fresh_installation", "harness"]
 
+PASSWORD = "night train to Baoding"
+SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+"""Of every authenticator app in the tests."""
 CHROMIUM = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome-stable")
 KIND_OF: dict[Role, AgencyKind] = {
     Role.POLICE_OFFICER: AgencyKind.POLICE,
@@ -91,17 +96,21 @@ class Office:
                 person_number=f"P-{serial:04}",
                 agency=agency,
                 role=role.value,
+                password=PASSWORD,
             )
+            TOTP.activate(self._people[key], SECRET)
+            RecoveryCodes.activate(self._people[key])
         return self._people[key]
 
 
 @pytest.fixture(autouse=True)
-def _plain_static_files(request: pytest.FixtureRequest) -> None:
-    """Serve static files from the sources: names with digests need a collection first."""
+def _quick(request: pytest.FixtureRequest) -> None:
+    """Serve static files from the sources, for digests need a collection; hash passwords badly."""
     settings = request.getfixturevalue("settings")
     settings.STORAGES = settings.STORAGES | {
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     }
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture

@@ -101,6 +101,15 @@ class ChangePassword(PasswordChangeView):
 
     success_url = reverse_lazy("accounts:me")
 
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Send a login without a password, which came with a passkey, to its own page."""
+        if not request.user.has_usable_password():
+            messages.warning(
+                request, _("Your administrator voided the password: use the link you were given.")
+            )
+            return redirect("accounts:me")
+        return super().dispatch(request, *args, **kwargs)
+
 
 class NewPassword(PasswordResetConfirmView):
     """The page behind a link that an administrator handed out."""
