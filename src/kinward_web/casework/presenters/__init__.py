@@ -1,0 +1,1 @@
+"""What the case pages show, computed from the records; nothing here is stored."""
