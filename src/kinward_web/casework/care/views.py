@@ -33,6 +33,7 @@ from kinward_web.casework.plan import WEIGHTS, Home
 from kinward_web.casework.plan.model import Room
 from kinward_web.casework.scope import can
 from kinward_web.errors import NotAllowed
+from kinward_web.rules.placement import PLACEMENT
 
 __all__ = ["care_places", "edit_home", "plan", "show_plan"]
 
@@ -79,8 +80,7 @@ def _home_row(home: CareHome, row: Home, taken: Any) -> dict[str, Any]:
     expected = taken.expected if taken else 0
     room = Room.of(row, _A_MONTH)
     free = max(0, home.beds - there - expected)
-    per_infant, _per_older, _per_carer = row.load_unit
-    takes = min(free, room.paid, room.load // max(1, _per_older))
+    takes = min(free, room.paid, room.load // row.load_unit[1])
     tone = "ended" if not row.receiving else "home" if takes else "waiting" if free else "urgent"
     return {
         "home": home,
@@ -205,7 +205,15 @@ def _plan_context(found: NightPlan, rows: list[Any]) -> dict[str, Any]:
         pairs += [(region, None) for region in row["regions"]]
     return {
         "plan": found,
-        "rows": [{"row": row, "reason": texts.reason(row.facts)} for row in rows],
+        "rows": [
+            {
+                "row": row,
+                "reason": texts.reason(row.facts),
+                "state": row.placement and PLACEMENT.state(row.placement.state).label,
+                "tone": row.placement and PLACEMENT.state(row.placement.state).tone,
+            }
+            for row in rows
+        ],
         "open": sum(row.placement_id is None for row in rows),
         "unplaced": [
             {"children": row["children"], "why": texts.obstacle_sentence(row, names)}
