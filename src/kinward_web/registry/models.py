@@ -12,6 +12,7 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from kinward_web.fields import EncryptedJSONField, EncryptedTextField
@@ -40,6 +41,18 @@ def new_code() -> str:
     """Return a pseudonymous code such as `K7QM-3T9X-B2`, without look-alike characters."""
     letters = "".join(secrets.choice(_ALPHABET) for _ in range(10))
     return f"{letters[:4]}-{letters[4:8]}-{letters[8:]}"
+
+
+class _Correctable:
+    """A record that can be taken back by a correction."""
+
+    record_kind: ClassVar[str]
+    pk: int
+
+    @property
+    def record(self) -> str:
+        """How a correction names this record."""
+        return f"{self.record_kind}:{self.pk}"
 
 
 class Campaign(models.Model):
@@ -101,6 +114,11 @@ class Operation(models.Model):
 
     def __str__(self) -> str:
         return self.code
+
+    @property
+    def sealed(self) -> bool:
+        """Whether it has not started, so that only its insiders see it."""
+        return self.starts_at > timezone.now()
 
 
 class Site(models.Model):
@@ -178,12 +196,14 @@ class Person(models.Model):
         return self.code
 
 
-class Involvement(models.Model):
+class Involvement(_Correctable, models.Model):
     """What a person is in the eyes of an investigation, from which source, with what standing.
 
     Suspects, buyers and brokers bar custody absolutely; only `mistaken` lifts it. Personal data:
     the accusation itself.
     """
+
+    record_kind = "involvement"
 
     class Part(models.TextChoices):
         """The part a person plays."""
@@ -224,11 +244,13 @@ class Involvement(models.Model):
         indexes: ClassVar = [models.Index(fields=["person", "part", "standing"])]
 
 
-class Link(models.Model):
+class Link(_Correctable, models.Model):
     """A link between two people, with its source. Never erased: retracted with a reason.
 
     Personal data: who is related to, paid or met whom.
     """
+
+    record_kind = "link"
 
     class Kind(models.TextChoices):
         """What joins the two people."""
@@ -283,8 +305,10 @@ class Household(models.Model):
         return self.code
 
 
-class HouseholdMember(models.Model):
+class HouseholdMember(_Correctable, models.Model):
     """A person who lives, or lived, in a household; living together stays a link afterwards."""
+
+    record_kind = "member"
 
     household = models.ForeignKey(Household, on_delete=models.PROTECT, related_name="members")
     person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="households")
@@ -344,8 +368,10 @@ class Identifier(models.Model):
         ]
 
 
-class IdentifierUse(models.Model):
+class IdentifierUse(_Correctable, models.Model):
     """A person who uses an identifier, and the source that says so."""
+
+    record_kind = "use"
 
     identifier = models.ForeignKey(Identifier, on_delete=models.PROTECT, related_name="uses")
     person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="identifiers")
@@ -368,11 +394,13 @@ class IdentifierUse(models.Model):
         ]
 
 
-class Document(models.Model):
+class Document(_Correctable, models.Model):
     """A photograph or document; the content is encrypted and its metadata stripped.
 
     Personal data: the content.
     """
+
+    record_kind = "document"
 
     class Kind(models.TextChoices):
         """What the document is."""

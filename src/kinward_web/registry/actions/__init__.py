@@ -37,6 +37,7 @@ from kinward_web.registry.actions.ties import (
     households_for,
     identifier_index,
     institution_of,
+    join_household,
     move_out,
 )
 
@@ -63,6 +64,7 @@ __all__ = [
     "households_for",
     "identifier_index",
     "institution_of",
+    "join_household",
     "move_out",
     "open_document",
     "operation_tally",

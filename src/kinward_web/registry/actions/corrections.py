@@ -59,16 +59,18 @@ _SOURCES = {
 
 
 def record_of(actor: Actor, name: str) -> Record:
-    """Return the record named `kind:ID`.
+    """Return the record named `kind:ID`, which the actor may propose or confirm to take back.
 
-    :raises NotAllowed: there is none, or it is out of the actor's reach.
+    :raises NotAllowed: there is none, or it is out of the actor's reach for writing.
     """
     kind, _colon, number = name.partition(":")
+    row = None
     if kind in _SOURCES and number.isdecimal():
         row = _SOURCES[kind](actor).filter(pk=int(number)).first()
-        if row is not None:
-            return row
-    raise NotAllowed("no such record for this role")
+    if row is None:
+        raise NotAllowed("no such record for this role")
+    _require_writer(actor, row)
+    return row
 
 
 def _person(record: Record) -> Person:
@@ -117,7 +119,6 @@ def propose_correction(actor: Actor, name: str, reason: str) -> Correction:
     :raises EntryRefused: no reason, taken back before, or proposed already.
     """
     record = record_of(actor, name)
-    _require_writer(actor, record)
     reason = required_text("reason", _("Reason"), reason)
     if _taken_back(record):
         raise refuse(
@@ -178,7 +179,6 @@ def confirm_correction(actor: Actor, correction: Correction) -> None:
     """
     row = Correction.objects.select_for_update().select_related("person").get(pk=correction.pk)
     record = record_of(actor, row.record)
-    _require_writer(actor, record)
     refusals = _confirming_refusals(actor, row, record)
     if refusals:
         raise EntryRefused(refusals)
@@ -225,7 +225,7 @@ def withdraw_correction(actor: Actor, correction: Correction) -> None:
     :raises EntryRefused: it is closed.
     """
     row = Correction.objects.select_for_update().select_related("person").get(pk=correction.pk)
-    _require_writer(actor, record_of(actor, row.record))
+    record_of(actor, row.record)
     if row.closed_at is not None:
         raise refuse(
             "correction_closed",

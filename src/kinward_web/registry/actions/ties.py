@@ -37,6 +37,7 @@ __all__ = [
     "households_for",
     "identifier_index",
     "institution_of",
+    "join_household",
     "move_out",
 ]
 
@@ -178,6 +179,24 @@ def add_member(
     audit.append(actor, "household.member", f"household:{household.code}", detail)
     announce(*household.members.values_list("person_id", flat=True))
     return member
+
+
+@transaction.atomic
+def join_household(
+    actor: Actor,
+    person: Person,
+    household: Household | None,
+    *,
+    adult: bool,
+    region: str = "",
+    address: str = "",
+) -> HouseholdMember:
+    """Record that a person lives in a household, entering it first where it is new (None).
+
+    :raises NotAllowed, EntryRefused: as `enter_household` and `add_member`; nothing is kept then.
+    """
+    home = household or enter_household(actor, region=region, address=address)
+    return add_member(actor, home, person, adult=adult)
 
 
 @transaction.atomic

@@ -250,7 +250,7 @@ def _relative(run: Run, values: dict[str, Any]) -> None:
 
 def _suspect(run: Run, values: dict[str, Any]) -> None:
     operation = run.operation(values["operation"]) if values["operation"] else None
-    sealed = operation is not None and operation.starts_at > timezone.now()
+    sealed = operation is not None and operation.sealed
     row = actions.enter_suspect(
         run.actor,
         part=values["part"],
