@@ -436,3 +436,33 @@ def test_a_typed_passphrase_is_asked_for_twice(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("getpass.getpass", lambda _prompt: next(answers))
     with pytest.raises(BackupError, match="not the same"):
         read_passphrase(None, twice=True)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(
+    os.environ.get("KINWARD_TEST_DATABASE") != "postgres", reason="needs both databases"
+)
+def test_a_backup_moves_between_the_databases(
+    office: Any,
+    actor: Any,
+    tmp_path: Path,
+    passphrase_file: Path,
+    fresh_installation: Callable[[str], Installation],
+) -> None:
+    """From PostgreSQL to SQLite and back: nothing changes on the way."""
+    fill(office, actor, 5)
+    make_backup(tmp_path / "1.backup", PASSPHRASE, with_keys=True)
+    small = Installation(tmp_path / "small", "", "")
+    python(MANAGE, small, "migrate", "--verbosity", "0")
+    restore(small, tmp_path / "1.backup", passphrase_file)
+    option = ("--passphrase-file", str(passphrase_file), "--with-keys")
+    python(MANAGE, small, "backup", str(tmp_path / "2.backup"), *option)
+    large = fresh_installation("large")
+    restore(large, tmp_path / "2.backup", passphrase_file)
+    first, second = shown(small, keys=True), shown(large, keys=True)
+    assert first["sound"]
+    assert second["sound"]
+    assert second["faults"] == []
+    assert second["names"] == first["names"] == [f"Synthetic {number}" for number in range(5)]
+    # Beside what both hold, each wrote one event after the backup was read.
+    assert second["rows"] == first["rows"]

@@ -166,11 +166,11 @@ def second_factor(office: Any) -> Any:
     from allauth.mfa.adapter import get_adapter
     from allauth.mfa.models import Authenticator
 
-    return Authenticator.objects.create(
+    return Authenticator.objects.update_or_create(
         user=office.user("welfare_worker"),
         type=Authenticator.Type.TOTP,
-        data={"secret": get_adapter().encrypt("SECRET"), "note": "plain"},
-    )
+        defaults={"data": {"secret": get_adapter().encrypt("SECRET"), "note": "plain"}},
+    )[0]
 
 
 def keys_in_use() -> set[str]:
@@ -184,8 +184,12 @@ def test_every_value_is_put_under_the_new_key(office: Any, monkeypatch: pytest.M
     Document.objects.filter(pk=destroyed.pk).update(content=b"", destroyed_at=timezone.now())
     factor = second_factor(office)
     index = keyring.blind_index("name", "Synthetic 1")
+    used = rotation.values_under("1")
+    assert used["registry_person.name"] == 450
+    assert used["registry_document.content"] == 25
+    assert used["mfa_authenticator.data"] >= 1
     done = rotation.rotate(SYSTEM)
-    assert (done.active, done.added, done.values) == ("2", True, 450 + 25 + 1)
+    assert (done.active, done.added, done.values) == ("2", True, sum(used.values()))
     assert done.unreadable == []
     assert keys_in_use() == {"2"}
     rotation.retire(SYSTEM, "1", moment=timezone.now() + LATER)
