@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,7 +14,7 @@ from registry_strategies import KINDS, Features, Registry, build
 from kinward.search import posterior_table
 from kinward.search.child_rows import child_rows
 from kinward.search.posterior_table import TableBuilder, group_slots
-from kinward.search.side_tables import SideValues, distinct, unordered_keys
+from kinward.search.side_tables import Entries, SideValues, distinct, unordered_keys
 from kinward.search.slots import find_slots
 
 WIDE = {
@@ -104,14 +107,17 @@ def test_received_alleles_are_numbered_in_any_order() -> None:
 def test_rows_are_what_one_observation_matrix_each_gives() -> None:
     random = np.random.default_rng(4)
     families, alleles = 150, 5
+    start = np.concatenate([[0], np.cumsum(random.integers(1, 5, families))])
+    terms = int(start[-1])
     values = SideValues(
         random.random((2, alleles, 7)),
         random.random((2, alleles, 9)),
         random.random((2, 3)),
-        random.integers(0, 7, (4, families)),
-        random.integers(0, 9, (4, families)),
-        random.integers(0, 3, (4, families)),
-        random.random((2, families)) < 0.7,
+        random.integers(0, 7, terms),
+        random.integers(0, 9, terms),
+        random.integers(0, 3, terms),
+        start,
+        random.integers(1, 4, terms).astype(float),
     )
     first, second = np.array([0, 3, 4, -1, 1]), np.array([0, 1, 2, -1, 3])
     scale = random.random(5)
@@ -125,3 +131,23 @@ def test_rows_are_what_one_observation_matrix_each_gives() -> None:
     np.testing.assert_allclose(
         values.relatives(), values.composite(np.ones((alleles, alleles))), rtol=1e-12
     )
+
+
+def test_orientations_count_as_often_as_all_of_them_together() -> None:
+    """Siblings of one genotype are not told apart, nor a homozygote's two alleles."""
+    random = np.random.default_rng(5)
+    pairs = dict(enumerate(random.integers(0, 2, (4, 2, 60))))
+    terms = Entries(pairs, {}, np.arange(60)).terms((0, 1, 2, 3), (0, 0, 0, 1))
+    for family in range(60):
+        expected: Counter[tuple[object, ...]] = Counter()
+        for turned in itertools.product((False, True), repeat=4):
+            own = [tuple(pairs[g][:, family].tolist()) for g in range(4)]
+            if any(turn and a == b for turn, (a, b) in zip(turned, own, strict=True)):
+                continue
+            got = [pair[::-1] if turn else pair for turn, pair in zip(turned, own, strict=True)]
+            expected[(tuple(sorted(got[:3])), got[3])] += 1
+        found: Counter[tuple[object, ...]] = Counter()
+        for term in range(terms.start[family], terms.start[family + 1]):
+            got = [tuple(terms.entries.pairs[g][:, term].tolist()) for g in range(4)]
+            found[(tuple(sorted(got[:3])), got[3])] += terms.times[term]
+        assert found == expected

@@ -61,11 +61,12 @@ class Part:
 class Sides:
     """The parts of a shape: the father's and the mother's side of the child, and all the `rest`.
 
-    `oriented` are the genomes of known orientation, `selectors` the selectors among the
-    separators.
+    `oriented` are the genomes of known orientation, `alike` a label for each, equal for those who
+    play the same role in every part; `selectors` the selectors among the separators.
     """
 
     oriented: tuple[int, ...]
+    alike: tuple[int, ...]
     selectors: tuple[Variable, ...]
     father: Part
     mother: Part
@@ -77,10 +78,11 @@ class Split:
     """A part as a sum of products of smaller ones.
 
     The sum is over the orientations of genomes `oriented`, beyond those of the part, and over
-    `selectors`; the product over `parts`.
+    `selectors`; the product over `parts`; `alike` as in Sides.
     """
 
     oriented: tuple[int, ...]
+    alike: tuple[int, ...]
     selectors: tuple[Variable, ...]
     parts: tuple[Part, ...]
 
@@ -102,13 +104,12 @@ def split_sides(shape: Shape) -> Sides | None:
     factors = _without_phases(network.factors, oriented)
     father, others = _component(factors, x, given)
     mother, rest = _component(others, y, given)
-    return Sides(
-        oriented,
-        selectors,
+    parts = (
         _part(father, (*selectors, x), oriented),
         _part(mother, (*selectors, y), oriented),
         _part(rest, selectors, oriented, network.typed_founders),
     )
+    return Sides(oriented, _alike(oriented, parts), selectors, *parts)
 
 
 @lru_cache(maxsize=4096)
@@ -148,7 +149,24 @@ def split_part(shape: Shape, part: Part, alleles: int) -> Split | None:
     smaller = [_part(mine, axes, known) for mine in parts]
     if left or network.typed_founders:
         smaller.append(_part(left, axes, known, network.typed_founders))
-    return Split(oriented, selectors, tuple(smaller))
+    return Split(oriented, _alike(oriented, smaller), selectors, tuple(smaller))
+
+
+def _alike(oriented: Sequence[int], parts: Sequence[Part]) -> tuple[int, ...]:
+    """Label oriented genomes by the groups that they are in; one that matters whole, alone."""
+    roles: dict[object, int] = {}
+    labels = []
+    for genome in oriented:
+        role: object = tuple(
+            (at, number)
+            for at, part in enumerate(parts)
+            for number, (_, genomes) in enumerate(part.received)
+            if genome in genomes
+        )
+        if any(genome in part.whole for part in parts):
+            role = genome
+        labels.append(roles.setdefault(role, len(roles)))
+    return tuple(labels)
 
 
 def _selectors_first(variables: Set[Variable]) -> list[Variable]:

@@ -229,22 +229,20 @@ class TableBuilder:
             return self._observed(typed, genome, typed.lanes[families])
 
         evaluator = PartEvaluator(shape, self.lane_models[typed.locus], observed, LANES)
-        entries = typed.entries()
-        turned, count = entries.turned(sides.oriented), len(entries)
+        terms = typed.entries().terms(sides.oriented, sides.alike)
 
         def part(part: Part) -> tuple[FloatArray, NDArray[np.int64]]:
-            value, number = evaluator.values(part, turned)
+            value, number = evaluator.values(part, terms.entries)
             child = tuple(v for v in part.network.target if v.kind == "allele")
-            axes = (*sides.selectors, *child)
-            spread = spread_axes(value, part.network.target, axes)
-            lanes = value.shape[-1]
-            return spread.reshape(1 << len(sides.selectors), -1, lanes), number.reshape(-1, count)
+            spread = spread_axes(value, part.network.target, (*sides.selectors, *child))
+            return spread.reshape(1 << len(sides.selectors), -1, value.shape[-1]), number
 
         father, at_father = part(sides.father)
         mother, at_mother = part(sides.mother)
         rest, at_rest = part(sides.rest)
-        mixed = entries.mixed(sides.oriented)
-        return SideValues(father, mother, rest[:, 0], at_father, at_mother, at_rest, mixed)
+        return SideValues(
+            father, mother, rest[:, 0], at_father, at_mother, at_rest, terms.start, terms.times
+        )
 
     def _ratios_from_joint(
         self, typed: _Typed, locus_rows: LocusRows, shape: Shape, lanes: NDArray[np.intp]

@@ -1,12 +1,12 @@
 """Tables of a missing child from its two sides, each computed once for all families that share it.
 
 See `likelihood.sides` for the formula. An entry is one orientation of one family; entries of equal
-genotypes share one lane of a part.
+genotypes share one lane of a part, and siblings of one genotype are not told apart.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,13 +19,21 @@ from kinward.likelihood.run import run_plan
 from kinward.likelihood.sides import Part, Split, part_plan, split_part
 from kinward.likelihood.tables import Lanes, Model
 
-__all__ = ["Entries", "PartEvaluator", "SideValues", "distinct", "spread_axes", "unordered_keys"]
+__all__ = [
+    "Entries",
+    "PartEvaluator",
+    "SideValues",
+    "Terms",
+    "distinct",
+    "spread_axes",
+    "unordered_keys",
+]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 TILE = 64
-"""Families whose tables are written together: their vectors stay in the first-level cache."""
+"""Families whose tables are written together, so that cache lines are written whole."""
 KEY_LIMIT = 1 << 62
 
 
@@ -114,23 +122,94 @@ class Entries:
             self.family[chosen],
         )
 
-    def turned(self, oriented: Sequence[int]) -> Entries:
-        """Return all entries once for every configuration; bit i of it turns oriented[i] around."""
-        times = 1 << len(oriented)
-        pairs = {genome: np.tile(pair, times) for genome, pair in self.pairs.items()}
+    def terms(self, oriented: Sequence[int], alike: Sequence[int]) -> Terms:
+        """Return every orientation of every entry that differs; `alike` labels as in Sides."""
+        if not oriented:
+            return Terms(self, np.arange(len(self) + 1), np.ones(len(self)))
+        typed = np.array([self.pairs[genome] for genome in oriented], dtype=np.int64)
+        turned, times, start = _orientations(typed, np.array(alike))
+        terms = self.some(np.repeat(np.arange(len(self)), np.diff(start)))
+        pairs = dict(terms.pairs)
         for bit, genome in enumerate(oriented):
-            blocks = pairs[genome].reshape(2, times, -1)
-            turn = (np.arange(times) >> bit) & 1 == 1
-            blocks[:, turn] = blocks[::-1, turn]
-        open_ = {genome: np.tile(number, times) for genome, number in self.open_.items()}
-        return Entries(pairs, open_, np.tile(self.family, times))
+            pairs[genome] = np.where((turned >> bit) & 1, pairs[genome][::-1], pairs[genome])
+        return Terms(Entries(pairs, terms.open_, terms.family), start, times)
 
-    def mixed(self, oriented: Sequence[int]) -> NDArray[np.bool_]:
-        """Return whether genomes have two different alleles, (oriented, entries)."""
-        out = np.empty((len(oriented), len(self)), dtype=np.bool_)
-        for at, genome in enumerate(oriented):
-            out[at] = self.pairs[genome][0] != self.pairs[genome][1]
-        return out
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Terms:
+    """Oriented `entries`: those of family f are start[f] to start[f + 1]; `times` how often each
+    one counts."""
+
+    entries: Entries
+    start: IntArray
+    times: FloatArray
+
+
+@njit(cache=True, nogil=True)
+def _orientations(typed, alike):  # type: ignore[no-untyped-def]
+    """List the orientations of every family, `typed` (genomes, 2, families).
+
+    A homozygote is not turned around; of several alike genomes of one genotype the first ones are,
+    and the orientation counts as often as there are choices of so many.
+    """
+    genomes, families = typed.shape[0], typed.shape[2]
+    most = families << genomes
+    turned = np.empty(most, dtype=np.int64)
+    times = np.empty(most)
+    start = np.zeros(families + 1, dtype=np.int64)
+    before = np.empty(genomes, dtype=np.int64)
+    count = 0
+    for family in range(families):
+        for g in range(genomes):
+            before[g] = -1
+            for other in range(g):
+                if (
+                    alike[other] == alike[g]
+                    and typed[other, 0, family] == typed[g, 0, family]
+                    and typed[other, 1, family] == typed[g, 1, family]
+                ):
+                    before[g] = other
+        for c in range(1 << genomes):
+            if _allowed(c, typed[:, :, family], before):
+                turned[count] = c
+                times[count] = _choices(c, before)
+                count += 1
+        start[family + 1] = count
+    return turned[:count], times[:count], start
+
+
+@njit(cache=True, nogil=True)
+def _allowed(c, typed, before):  # type: ignore[no-untyped-def]
+    for g in range(len(before)):
+        if (c >> g) & 1:
+            if typed[g, 0] == typed[g, 1]:
+                return False
+            if before[g] >= 0 and not (c >> before[g]) & 1:
+                return False
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _choices(c, before):  # type: ignore[no-untyped-def]
+    """Return in how many ways the bits of c may be shared out within chains of equal genomes.
+
+    `before[g]` is the genome before g in its chain, -1 for the first one.
+    """
+    ways = 1.0
+    length = np.empty(len(before))
+    ones = np.empty(len(before))
+    for g in range(len(before)):
+        length[g] = 1.0
+        ones[g] = float((c >> g) & 1)
+        if before[g] >= 0:
+            length[g] += length[before[g]]
+            ones[g] += ones[before[g]]
+            # Binomial coefficients step by step: n over k from n - 1 over k or over k - 1.
+            if (c >> g) & 1:
+                ways *= length[g] / ones[g]
+            else:
+                ways *= length[g] / (length[g] - ones[g])
+    return ways
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -191,22 +270,22 @@ class PartEvaluator:
 
     def _product(self, part: Part, split: Split, entries: Entries) -> FloatArray:
         """Sum the products of smaller parts."""
-        turned = entries.turned(split.oriented)
+        terms = entries.terms(split.oriented, split.alike)
         axes = (*split.selectors, *part.network.target)
         shape = tuple(self._size if v.kind == "allele" else 2 for v in axes)
         rows, numbers = [], []
         for smaller in split.parts:
-            value, number = self.values(smaller, turned)
+            value, number = self.values(smaller, terms.entries)
             spread = spread_axes(value, smaller.network.target, axes)
             spread = np.broadcast_to(spread, (*shape, value.shape[-1]))
             rows.append(np.ascontiguousarray(spread.reshape(-1, value.shape[-1]).T))
-            numbers.append(number.reshape(-1, len(entries)))
-        starts = np.cumsum([0, *(row.size for row in rows)])
+            numbers.append(number)
         product = _sum_of_products(
             np.concatenate([row.reshape(-1) for row in rows]),
-            starts,
+            np.cumsum([0, *(row.size for row in rows)]),
             np.array(numbers),
-            entries.mixed(split.oriented),
+            terms.start,
+            terms.times,
             1 << len(split.selectors),
             rows[0].shape[1] >> len(split.selectors),
         )
@@ -227,28 +306,22 @@ def spread_axes(value: FloatArray, has: Sequence[Variable], axes: Sequence[Varia
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _sum_of_products(flat, starts, at, mixed, settings, size):  # type: ignore[no-untyped-def]
-    """Return (size, entries): sum over configurations and selectors of the product of all parts.
+def _sum_of_products(flat, begins, at, start, times, settings, size):  # type: ignore[no-untyped-def]
+    """Return (size, families): sum over terms and selectors of the product of all parts.
 
-    Part p has rows of settings * size numbers from starts[p]; at (parts, configurations, entries)
-    says which row; `mixed` (bits, entries) as in SideValues.
+    Part p has rows of settings * size numbers from begins[p]; at (parts, terms) says which row;
+    `start` and `times` as in Terms.
     """
-    parts, configurations, entries = at.shape
-    out = np.zeros((size, entries))
+    parts, families = at.shape[0], len(start) - 1
+    out = np.zeros((size, families))
     total = np.empty(size)
     product = np.empty(settings * size)
-    for entry in range(entries):
+    for family in range(families):
         total[:] = 0.0
-        for c in range(configurations):
-            possible = True
-            for bit in range(mixed.shape[0]):
-                if (c >> bit) & 1 and not mixed[bit, entry]:
-                    possible = False
-            if not possible:
-                continue
-            product[:] = 1.0
+        for term in range(start[family], start[family + 1]):
+            product[:] = times[term]
             for p in range(parts):
-                begin = starts[p] + at[p, c, entry] * settings * size
+                begin = begins[p] + at[p, term] * settings * size
                 row = flat[begin : begin + settings * size]
                 for k in range(settings * size):
                     product[k] *= row[k]
@@ -256,7 +329,7 @@ def _sum_of_products(flat, starts, at, mixed, settings, size):  # type: ignore[n
                 for k in range(size):
                     total[k] += product[s * size + k]
         for k in range(size):
-            out[k, entry] = total[k]
+            out[k, family] = total[k]
     return out
 
 
@@ -265,9 +338,8 @@ class SideValues:
     """Values of the parts for some families.
 
     `father` (selectors, alleles, lanes), `mother` the same, `rest` (selectors, lanes), selectors
-    being all their joint settings; `at_father` and so on (configurations, families): the lane of
-    each entry. `mixed` (oriented genomes, families): whether bit g of a configuration makes a
-    difference, the two alleles being different.
+    being all their joint settings; `at_father` and so on (terms,): the lane of each term; `start`
+    and `times` as in Terms.
     """
 
     father: FloatArray
@@ -276,34 +348,24 @@ class SideValues:
     at_father: IntArray
     at_mother: IntArray
     at_rest: IntArray
-    mixed: NDArray[np.bool_]
+    start: IntArray
+    times: FloatArray
 
     def relatives(self) -> FloatArray:
         """Return P(relatives) (families,), the child's alleles summed out."""
         father, mother = self.father.sum(axis=1), self.mother.sum(axis=1)
-        total = np.zeros(self.mixed.shape[1])
-        for c, weight in self._weights():
-            both = father[:, self.at_father[c]] * mother[:, self.at_mother[c]]
-            total += (weight * both).sum(axis=0)
-        return total
+        return self._per_family(father[:, self.at_father] * mother[:, self.at_mother])
 
     def composite(self, weights: FloatArray) -> FloatArray:
         """Return P(relatives, observation) (families,), given P(observation | ordered alleles)."""
         seen = np.einsum("xy,syl->sxl", weights, self.mother)
-        total = np.zeros(self.mixed.shape[1])
-        for c, weight in self._weights():
-            both = self.father[:, :, self.at_father[c]] * seen[:, :, self.at_mother[c]]
-            total += (weight * both.sum(axis=1)).sum(axis=0)
-        return total
+        both = self.father[:, :, self.at_father] * seen[:, :, self.at_mother]
+        return self._per_family(both.sum(axis=1))
 
-    def _weights(self) -> Iterator[tuple[int, FloatArray]]:
-        """Yield each configuration and the weight of its entries, (selectors, families)."""
-        for c in range(len(self.at_rest)):
-            weight = self.rest[:, self.at_rest[c]]
-            for g in range(len(self.mixed)):
-                if (c >> g) & 1:
-                    weight = weight * self.mixed[g]
-            yield c, weight
+    def _per_family(self, values: FloatArray) -> FloatArray:
+        """Sum values (selectors, terms) over selectors and the terms of each family."""
+        weighted = (self.rest[:, self.at_rest] * values).sum(axis=0) * self.times
+        return np.add.reduceat(weighted, self.start[:-1])
 
     def onto_rows(
         self, first: IntArray, second: IntArray, scale: FloatArray, out: FloatArray
@@ -313,71 +375,46 @@ class SideValues:
         Row r is the genotype first[r]/second[r]; rows with a negative allele are left alone.
         """
         _onto_rows(
-            self.father, self.mother, self.rest, self.at_father, self.at_mother, self.at_rest,
-            self.mixed, first, second, scale, out,
+            np.ascontiguousarray(self.father.transpose(0, 2, 1)),
+            np.ascontiguousarray(self.mother.transpose(0, 2, 1)),
+            self.rest, self.at_father, self.at_mother, self.at_rest, self.start, self.times,
+            first, second, scale, out,
         )  # fmt: skip
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _onto_rows(  # type: ignore[no-untyped-def]
-    father, mother, rest, at_father, at_mother, at_rest, mixed, first, second, scale, out
+    father, mother, rest, at_father, at_mother, at_rest, start, times, first, second, scale, out
 ):
-    """Tile by tile of families, so that inner loops run over contiguous families."""
-    settings, size = father.shape[0], father.shape[1]
-    weight = np.empty(TILE)
-    ours = np.empty((size, TILE))
-    theirs = np.empty((size, TILE))
-    total = np.empty((len(first), TILE))
-    for start in range(0, at_rest.shape[1], TILE):
-        width = min(TILE, at_rest.shape[1] - start)
-        total[:] = 0.0
-        for c in range(at_rest.shape[0]):
-            for s in range(settings):
-                if _weigh(c, rest[s], at_rest[c], mixed, start, width, weight):
-                    _gather(father[s], at_father[c], start, width, ours)
-                    _gather(mother[s], at_mother[c], start, width, theirs)
-                    for x in range(size):
-                        for k in range(width):
-                            ours[x, k] *= weight[k]
-                    _add_rows(ours, theirs, first, second, width, total)
+    """Sum each family's joint table, father and mother (selectors, lanes, alleles), then read it.
+
+    Families go tile by tile, so that `out` is written in runs.
+    """
+    families = len(start) - 1
+    joint = np.empty((father.shape[2], father.shape[2]))
+    tile = np.empty((len(first), TILE))
+    for begin in range(0, families, TILE):
+        width = min(TILE, families - begin)
+        for k in range(width):
+            joint[:] = 0.0
+            for term in range(start[begin + k], start[begin + k + 1]):
+                ours, theirs = at_father[term], at_mother[term]
+                for s in range(father.shape[0]):
+                    weight = rest[s, at_rest[term]] * times[term]
+                    _add_product(father[s, ours], mother[s, theirs], weight, joint)
+            for row in range(len(first)):
+                x, y = first[row], second[row]
+                if x >= 0:
+                    tile[row, k] = joint[x, y] if x == y else joint[x, y] + joint[y, x]
         for row in range(len(first)):
             if first[row] >= 0:
                 for k in range(width):
-                    out[row, start + k] = total[row, k] * scale[row]
+                    out[row, begin + k] = tile[row, k] * scale[row]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _weigh(c, rest, at, mixed, start, width, weight):  # type: ignore[no-untyped-def]
-    """Write the weights of a configuration; return whether one is above zero."""
-    some = False
-    for k in range(width):
-        value = rest[at[start + k]]
-        for g in range(mixed.shape[0]):
-            if (c >> g) & 1 and not mixed[g, start + k]:
-                value = 0.0
-        weight[k] = value
-        some = some or value > 0.0
-    return some
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _gather(values, at, start, width, into):  # type: ignore[no-untyped-def]
-    for x in range(values.shape[0]):
-        row = values[x]
-        for k in range(width):
-            into[x, k] = row[at[start + k]]
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _add_rows(ours, theirs, first, second, width, total):  # type: ignore[no-untyped-def]
-    for row in range(len(first)):
-        x, y = first[row], second[row]
-        if x >= 0:
-            into, f_x, m_y = total[row], ours[x], theirs[y]
-            if x == y:
-                for k in range(width):
-                    into[k] += f_x[k] * m_y[k]
-            else:
-                f_y, m_x = ours[y], theirs[x]
-                for k in range(width):
-                    into[k] += f_x[k] * m_y[k] + f_y[k] * m_x[k]
+def _add_product(ours, theirs, weight, joint):  # type: ignore[no-untyped-def]
+    for x in range(len(ours)):
+        value = weight * ours[x]
+        for y in range(len(theirs)):
+            joint[x, y] += value * theirs[y]
