@@ -35,7 +35,7 @@ def serve(argv: Sequence[str]) -> int:
     args = _serve_parser().parse_args(argv)
     if args.home is not None:
         os.environ["KINWARD_HOME"] = str(args.home.resolve())
-    if args.demo:
+    if args.demo or os.environ.get("KINWARD_DEMO") == "1":
         _prepare_demo(args.host)
     _start_django("serve")
     from kinward_web import serving

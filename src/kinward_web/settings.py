@@ -24,6 +24,7 @@ from pathlib import Path
 
 import dj_database_url
 from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
 
 from kinward_web.secrets import read_or_make_secret
 
@@ -36,6 +37,10 @@ COUNTRY = os.environ.get("KINWARD_COUNTRY", "cn")
 DEBUG = False
 SECRET_KEY = os.environ.get("KINWARD_SECRET_KEY") or read_or_make_secret(HOME / "secret.key")
 ALLOWED_HOSTS = os.environ.get("KINWARD_HOSTS", "127.0.0.1,localhost").split(",")
+if (DEMO or INSECURE_HTTP) and not set(ALLOWED_HOSTS) <= {"127.0.0.1", "localhost", "[::1]"}:
+    raise ImproperlyConfigured(
+        "KINWARD_DEMO and KINWARD_INSECURE_HTTP are for this machine alone: unset KINWARD_HOSTS"
+    )
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -158,6 +163,8 @@ ACCOUNT_RATE_LIMITS = {
     "login_failed": "30/m/ip,5/5m/key",
     "reauthenticate": "10/m/user",
     "change_password": "5/m/user",
+    # Case number and PIN of a family, and other short secrets: `kinward_web.limits`.
+    "pin": "20/m/ip,5/15m/key",
 }
 MFA_ADAPTER = "kinward_web.accounts.adapters.SecondFactorAdapter"
 ACCOUNT_FORMS = {"login": "kinward_web.accounts.forms.SignInForm"}

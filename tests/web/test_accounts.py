@@ -13,12 +13,14 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
-from django.test import Client
+from django.test import Client, RequestFactory
 
 from conftest import PASSWORD, SECRET, Office
 from kinward_web.accounts import actions
 from kinward_web.accounts.api import Actor, Agency, User
+from kinward_web.accounts.models import CacheEntry
 from kinward_web.audit.api import AuditEvent
+from kinward_web.limits import attempt_allowed, forget_attempts
 from kinward_web.rules.roles import Role
 
 CODE = "/sign-in/second-factor/authenticate/"
@@ -348,3 +350,33 @@ def test_administrators_see_no_case(client_for: Callable[..., Client]) -> None:
     html = client_for(Role.ADMINISTRATOR).get("/me/").content.decode()
     menu = re.findall(r'<li><a href="([^"]+)"', html.split("</nav>")[0])
     assert menu == ["/office/people/", "/office/agencies/", "/me/"]
+
+
+def test_guesses_at_a_short_secret_are_limited(rf: RequestFactory) -> None:
+    request = rf.post("/")
+    assert [attempt_allowed(request, "case:A") for _ in range(7)] == [True] * 5 + [False] * 2
+    assert attempt_allowed(request, "case:B")
+    forget_attempts(request, "case:A")
+    assert attempt_allowed(request, "case:A")
+    elsewhere = rf.post("/", REMOTE_ADDR="192.0.2.7")
+    for _ in range(4):
+        attempt_allowed(elsewhere, "case:A")
+    assert not attempt_allowed(request, "case:A")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_attempts_are_counted_in_the_database_where_several_processes_serve(
+    settings: object, rf: RequestFactory
+) -> None:
+    settings.CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+            "LOCATION": "kinward_cache",
+        }
+    }
+    request = rf.post("/")
+    assert [attempt_allowed(request, "case:A") for _ in range(6)] == [True] * 5 + [False]
+    assert CacheEntry.objects.count() == 2
+    forget_attempts(request, "case:A")
+    assert attempt_allowed(request, "case:A")
+    cache.clear()

@@ -115,6 +115,20 @@ def test_a_demo_is_served_to_this_machine_alone(tmp_path: Path) -> None:
     assert "127.0.0.1 only" in done.stderr
 
 
+@pytest.mark.parametrize("flag", ["KINWARD_DEMO", "KINWARD_INSECURE_HTTP"])
+def test_what_is_for_this_machine_has_no_other_name(tmp_path: Path, flag: str) -> None:
+    done = run(tmp_path, "manage", "check", **{flag: "1", "KINWARD_HOSTS": "kinward.example.org"})
+    assert done.returncode != 0
+    assert "for this machine alone" in done.stderr
+    assert run(tmp_path, "manage", "check", **{flag: "1"}).returncode == 0
+
+
+def test_a_demo_by_variable_stays_on_this_machine_too(tmp_path: Path) -> None:
+    done = run(tmp_path, "serve", "--host", "0.0.0.0", KINWARD_DEMO="1")
+    assert done.returncode == 2
+    assert "127.0.0.1 only" in done.stderr
+
+
 def test_audit_without_a_database_is_one_sentence(tmp_path: Path) -> None:
     done = run(tmp_path, "audit", "verify")
     assert done.returncode == 2

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from kinward_web.rules.roles import ROLES, AgencyKind, Role
 
-__all__ = ["Agency", "User", "UserManager"]
+__all__ = ["Agency", "CacheEntry", "User", "UserManager"]
 
 
 class Agency(models.Model):
@@ -113,3 +113,21 @@ class User(AbstractBaseUser):
                 raise ValidationError(
                     {"role": _("This agency cannot appoint to this role; choose another agency.")}
                 )
+
+
+class CacheEntry(models.Model):
+    """A row of Django's cache, by which several processes count wrong passwords together.
+
+    Django reads and writes it by SQL; it is a model so that migrations make the table and the
+    application's role gets its rights. Personal data: none; addresses and emails as digests,
+    network addresses for minutes.
+    """
+
+    cache_key = models.CharField(max_length=255, primary_key=True)
+    value = models.TextField()
+    expires = models.DateTimeField(db_index=True)
+
+    class Meta:
+        """The name that `CACHES` gives."""
+
+        db_table = "kinward_cache"
