@@ -57,6 +57,7 @@ class Summary:
     rows: dict[str, int]
     """Rows of each table."""
     with_keys: bool
+    """Whether it holds the key ring, or the key ring came out of it."""
 
 
 def make_backup(path: Path, passphrase: str, with_keys: bool = False) -> Summary:
@@ -101,6 +102,7 @@ def _write(file: BinaryIO, passphrase: str, with_keys: bool) -> Summary:
                 "migrations": _migrations(alias),
                 "head": str(last) if last else "",
                 "keys": load_ring().to_json() if with_keys else None,
+                "fingerprints": load_ring().fingerprints(),
             }
         )
         rows: dict[str, int] = {}
@@ -199,7 +201,7 @@ def _restore(lines: gzip.GzipFile) -> Summary:
     if start.get("format") != _FORMAT:
         raise BackupError("the backup has a format of another version of Kinward")
     _check_target(start["migrations"])
-    ring = _ring_to_restore(start["keys"])
+    ring = _ring_to_restore(start["keys"], start["fingerprints"])
     with transaction.atomic():
         with _triggers_off():
             rows = _load(lines)
@@ -232,18 +234,24 @@ def _check_target(migrations: list[str]) -> None:
             )
 
 
-def _ring_to_restore(text: str | None) -> KeyRing | None:
-    """Return the ring to be put in force; None where the present one stays."""
+def _ring_to_restore(text: str | None, fingerprints: dict[str, str]) -> KeyRing | None:
+    """Return the ring to be put in force; None where the present one reads the backup."""
+    present = load_ring() if ring_is_fixed() or ring_path().exists() else None
+    if present is not None and fingerprints.items() <= present.fingerprints().items():
+        return None
+    if present is not None:
+        raise BackupError(
+            "this installation has another key ring than the backup was written with: put that "
+            "one in its place"
+        )
     if text is None:
-        return None
-    ring = KeyRing.from_json(text)
-    if ring_is_fixed() or ring_path().exists():
-        if load_ring() != ring:
-            raise BackupError(
-                "this installation has another key ring than the backup: move its keys.json away"
-            )
-        return None
-    return ring
+        # Were rows loaded without their keys, the first value written would make a fresh ring,
+        # which the right one, put back later, would replace together with what it wrote.
+        raise BackupError(
+            f"the keys are not in this backup: first put the keys.json that it was written with "
+            f"at {ring_path()}"
+        )
+    return KeyRing.from_json(text)
 
 
 @contextmanager

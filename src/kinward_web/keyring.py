@@ -93,6 +93,11 @@ class KeyRing:
         """Make a ring with one new key."""
         return KeyRing({"1": secrets.token_bytes(32)}, "1", secrets.token_bytes(32))
 
+    def fingerprints(self) -> dict[str, str]:
+        """Return a digest of each key by its name, and of the index key; they betray no key."""
+        named = {**self.keys, "the index": self.index}
+        return {name: hashlib.sha256(b"kinward" + key).hexdigest() for name, key in named.items()}
+
     def with_new_key(self) -> KeyRing:
         """Return the ring with one key more, which becomes the active one."""
         name = str(max((int(key) for key in self.keys if key.isdecimal()), default=0) + 1)

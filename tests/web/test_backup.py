@@ -277,7 +277,7 @@ def test_a_backup_is_of_one_moment_while_others_write(
     thread = threading.Thread(target=writer)
     thread.start()
     try:
-        made = make_backup(tmp_path / "online.backup", PASSPHRASE)
+        made = make_backup(tmp_path / "online.backup", PASSPHRASE, with_keys=True)
     finally:
         stop.set()
         thread.join()
@@ -392,10 +392,15 @@ def test_the_keys_are_not_in_a_backup_unless_asked_for(
     file = tmp_path / "without.backup"
     make_backup(file, PASSPHRASE)
     home = fresh_installation("elsewhere")
-    assert "put back the keys.json" in restore(home, file, passphrase_file)
-    with pytest.raises(CommandError, match="DecryptionError"):
-        shown(home, keys=True)
-    (home.home / "keys.json").write_text(keyring.load_ring().to_json())
+    ring = home.home / "keys.json"
+    with pytest.raises(CommandError, match=r"first put the keys\.json"):
+        restore(home, file, passphrase_file)
+    ring.write_text(keyring.KeyRing.fresh().to_json())
+    with pytest.raises(CommandError, match="another key ring"):
+        restore(home, file, passphrase_file)
+    # A ring with a newer key besides reads the backup too.
+    ring.write_text(keyring.load_ring().with_new_key().to_json())
+    restore(home, file, passphrase_file)
     assert shown(home, keys=True)["names"] == [f"Synthetic {number}" for number in range(3)]
 
 

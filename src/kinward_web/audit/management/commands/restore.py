@@ -35,8 +35,5 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{rows} rows of {len(done.rows)} tables; the audit chain is whole up to {done.head}"
         )
-        if not done.with_keys:
-            self.stdout.write(
-                "Nobody can read it yet: before anyone works, put back the keys.json it was "
-                "written with."
-            )
+        if done.with_keys:
+            self.stdout.write("The key ring of the backup is in force here now.")
