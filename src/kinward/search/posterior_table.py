@@ -96,7 +96,7 @@ def _slot_group(families: FamilyTable, slots: Slots, members: list[int]) -> Slot
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _LocusCodes:
-    """Genotype codes of families at one locus: status and allele indices per code."""
+    """Genotype codes of families at one locus: `status` (codes,) and allele indices (2, codes)."""
 
     status: NDArray[np.int8]
     alleles: NDArray[np.intp]
@@ -124,7 +124,7 @@ class _Typed:
     def pairs(self, genome: int, lanes: NDArray[np.intp]) -> NDArray[np.intp]:
         """Return the allele indices of a phased genome in some slots, (2, lanes)."""
         code = self.codes[lanes][:, self.people(genome)].max(axis=1)
-        pair: NDArray[np.intp] = self.known.alleles[code].T
+        pair: NDArray[np.intp] = self.known.alleles[:, code]
         return pair
 
     def identity(self, genome: int) -> tuple[NDArray[np.int64], int]:
@@ -363,12 +363,12 @@ class TableBuilder:
 
 def _locus_codes(observed: Sequence[Genotype], model: LocusModel) -> _LocusCodes:
     status = np.zeros(len(observed) + 1, dtype=np.int8)
-    alleles = np.zeros((len(observed) + 1, 2), dtype=np.intp)
+    alleles = np.zeros((2, len(observed) + 1), dtype=np.intp)
     for code, genotype in enumerate(observed, start=1):
         homozygous = len(set(genotype.alleles)) == 1
         if genotype.partial or (homozygous and model.has_silent):
             status[code] = 2
         else:
             status[code] = 1
-            alleles[code] = [model.position(allele) for allele in genotype.alleles]
+            alleles[:, code] = [model.position(allele) for allele in genotype.alleles]
     return _LocusCodes(status, alleles)

@@ -128,11 +128,12 @@ class Entries:
             return Terms(self, np.arange(len(self) + 1), np.ones(len(self)))
         typed = np.array([self.pairs[genome] for genome in oriented], dtype=np.int64)
         turned, times, start = _orientations(typed, np.array(alike))
-        terms = self.some(np.repeat(np.arange(len(self)), np.diff(start)))
-        pairs = dict(terms.pairs)
-        for bit, genome in enumerate(oriented):
-            pairs[genome] = np.where((turned >> bit) & 1, pairs[genome][::-1], pairs[genome])
-        return Terms(Entries(pairs, terms.open_, terms.family), start, times)
+        family = np.repeat(np.arange(len(self)), np.diff(start))
+        pairs = dict(zip(oriented, _turn(typed, family, turned), strict=True))
+        for genome in self.pairs.keys() - pairs.keys():
+            pairs[genome] = self.pairs[genome][:, family]
+        open_ = {genome: number[family] for genome, number in self.open_.items()}
+        return Terms(Entries(pairs, open_, self.family[family]), start, times)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -160,55 +161,60 @@ def _orientations(typed, alike):  # type: ignore[no-untyped-def]
     before = np.empty(genomes, dtype=np.int64)
     count = 0
     for family in range(families):
+        same, chained = 0, False
         for g in range(genomes):
+            first, second = typed[g, 0, family], typed[g, 1, family]
+            if first == second:
+                same |= 1 << g
             before[g] = -1
             for other in range(g):
-                if (
-                    alike[other] == alike[g]
-                    and typed[other, 0, family] == typed[g, 0, family]
-                    and typed[other, 1, family] == typed[g, 1, family]
-                ):
+                equal = typed[other, 0, family] == first and typed[other, 1, family] == second
+                if equal and alike[other] == alike[g]:
                     before[g] = other
+                    chained = True
         for c in range(1 << genomes):
-            if _allowed(c, typed[:, :, family], before):
+            if c & same:
+                continue
+            ways = _choices(c, before) if chained else 1.0
+            if ways > 0.0:
                 turned[count] = c
-                times[count] = _choices(c, before)
+                times[count] = ways
                 count += 1
         start[family + 1] = count
     return turned[:count], times[:count], start
 
 
 @njit(cache=True, nogil=True)
-def _allowed(c, typed, before):  # type: ignore[no-untyped-def]
-    for g in range(len(before)):
-        if (c >> g) & 1:
-            if typed[g, 0] == typed[g, 1]:
-                return False
-            if before[g] >= 0 and not (c >> before[g]) & 1:
-                return False
-    return True
+def _turn(typed, family, turned):  # type: ignore[no-untyped-def]
+    """Return the alleles of each term's family, bit g of `turned` turning genome g around."""
+    out = np.empty((len(typed), 2, len(family)), dtype=np.int64)
+    for g in range(len(typed)):
+        for term in range(len(family)):
+            turn = (turned[term] >> g) & 1
+            out[g, 0, term] = typed[g, turn, family[term]]
+            out[g, 1, term] = typed[g, 1 - turn, family[term]]
+    return out
 
 
 @njit(cache=True, nogil=True)
 def _choices(c, before):  # type: ignore[no-untyped-def]
     """Return in how many ways the bits of c may be shared out within chains of equal genomes.
 
-    `before[g]` is the genome before g in its chain, -1 for the first one.
+    `before[g]` is the genome before g in its chain, -1 for the first one. None if a genome is
+    turned around and the one before it is not: the orientation counts with another one.
     """
     ways = 1.0
-    length = np.empty(len(before))
-    ones = np.empty(len(before))
     for g in range(len(before)):
-        length[g] = 1.0
-        ones[g] = float((c >> g) & 1)
-        if before[g] >= 0:
-            length[g] += length[before[g]]
-            ones[g] += ones[before[g]]
-            # Binomial coefficients step by step: n over k from n - 1 over k or over k - 1.
-            if (c >> g) & 1:
-                ways *= length[g] / ones[g]
-            else:
-                ways *= length[g] / (length[g] - ones[g])
+        one = (c >> g) & 1
+        if before[g] >= 0 and one and not (c >> before[g]) & 1:
+            return 0.0
+        # Binomial coefficients step by step: n over k from n - 1 over k or over k - 1.
+        length, ones, at = 1.0, float(one), before[g]
+        while at >= 0:
+            length += 1.0
+            ones += float((c >> at) & 1)
+            at = before[at]
+        ways *= length / (ones if one else length - ones)
     return ways
 
 
