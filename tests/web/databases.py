@@ -273,6 +273,11 @@ class PostgresHarness:
                 owner.execute(statement)
             owner.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
 
+    @property
+    def application_url(self) -> str:
+        """Where the tests are connected, for a second connection of the application's role."""
+        return self._url(APPLICATION, "kinward_tests")
+
     def _url(self, role: str, database: str) -> str:
         return f"postgres://{role}@{quote(self._socket, safe='')}/{database}"
 
