@@ -53,22 +53,30 @@ class Group:
 
 
 _CHILDREN = _("Children")
+_PEOPLE = _("People")
 _CARE = _("Care")
 _OVERSIGHT = _("Oversight")
 _OFFICE = _("Office")
 
+_SEE_PLACES = frozenset({Role.POLICE_ANALYST, Role.PANEL_MEMBER, Role.AUDITOR})
+
 NAVIGATION: tuple[Item, ...] = (
     Item(_CHILDREN, _("Today"), "casework:today", act="case.read"),
-    Item(_CHILDREN, _("Operations"), "casework:operations", act="operation.read"),
+    Item(_CHILDREN, _("Operations"), "registry:operations", act="operation.read"),
     Item(_CHILDREN, _("All children"), "casework:children", act="case.read"),
-    Item(_CHILDREN, _("People and links"), "registry:people", act="suspects.read"),
-    Item(_CARE, _("Care places"), "casework:care_places", act="care.manage"),
+    Item(_CHILDREN, _("Campaigns and operations"), "registry:campaigns", act="operation.read"),
+    Item(_CHILDREN, _("Notices"), "public:manage", act="case.read"),
+    Item(_CHILDREN, _("People and links"), "registry:people", act="case.read"),
+    Item(_CHILDREN, _("Search across agencies"), "registry:search", act="registry.search"),
+    Item(_CARE, _("Care places"), "casework:care_places", act="care.manage", roles=_SEE_PLACES),
     Item(_CARE, _("Tonight's plan"), "casework:plan", act="care.plan"),
     Item(_CARE, _("Custody checks"), "casework:custody_checks", act="custody.check"),
     Item(_OVERSIGHT, _("Campaigns"), "casework:oversight", act="oversight.read"),
     Item(_OVERSIGHT, _("Audit chain"), "audit:chain", act="audit.read"),
     Item(_OFFICE, _("Appointed people"), "accounts:people", act="accounts.manage"),
     Item(_OFFICE, _("Agencies"), "accounts:agencies", act="accounts.manage"),
+    Item(_OFFICE, _("Import"), "registry:imports", act="import.run"),
+    Item(_OFFICE, _("Export"), "registry:exports", act="export.run"),
     Item(_OFFICE, _("My sign-in"), "accounts:me", roles=frozenset(Role)),
 )
 """Rows of one group stand together."""

@@ -203,6 +203,18 @@ def test_the_menu_leaves_out_what_does_not_exist(monkeypatch: pytest.MonkeyPatch
     assert groups[0].links[0].current
 
 
+@pytest.mark.parametrize("role", ROLES)
+def test_every_row_of_the_menu_opens(role: Role, client_for: Callable[..., Client]) -> None:
+    client = client_for(role)
+    links = [link.url for group in menu_for(role) for link in group.links]
+    assert "/me/" in links
+    for url in links:
+        response = client.get(url)
+        assert response.status_code == 200, url
+        assert f'<a href="{url}" aria-current="page">' in response.content.decode()
+    assert client.get("/")["Location"] == links[0]
+
+
 def test_groups_of_the_menu_stand_together() -> None:
     labels = [str(item.group) for item in NAVIGATION]
     runs = [label for at, label in enumerate(labels) if at == 0 or labels[at - 1] != label]
