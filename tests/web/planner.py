@@ -18,6 +18,8 @@ from kinward_web.accounts.api import Actor, Channel, actor_for
 from kinward_web.casework import cases, engine
 from kinward_web.casework.guards import live_placement
 from kinward_web.casework.models import CareHome, Case, CaseParty, Placement, Proposal
+from kinward_web.public.actions import draft_notice
+from kinward_web.public.models import Publication
 from kinward_web.registry.models import (
     Campaign,
     Document,
@@ -29,6 +31,7 @@ from kinward_web.registry.models import (
 from kinward_web.rules.case import CASE
 from kinward_web.rules.evidence import EVIDENCE, Kind
 from kinward_web.rules.placement import PLACEMENT
+from kinward_web.rules.publication import PUBLICATION
 from kinward_web.rules.roles import AgencyKind, Role
 from kinward_web.rules.table import NEW, RESUME, Machine, Rule
 
@@ -190,7 +193,8 @@ class World:
             case = self.case_in(resume)
             self.act(case, _CLOSINGS[resume] if state == "closed" else _ENTRY[state])
             return case
-        path = _path(CASE, state)
+        # The usual way, through registration and examination.
+        path = _path(CASE, state, avoid=("protect",))
         case = self.open(path[0].name)
         for rule in path[1:]:
             self.act(case, rule.name)
@@ -312,6 +316,25 @@ class World:
         """Return the placement of a new child in `state`."""
         return self.propose(self.case_in("medical_cleared"), home=home, state=state)
 
+    # -------------------------------------------------------------------------- notices
+
+    def notice_in(self, state: str) -> Publication:
+        """Return a notice in `state`; its author is a liaison who approves nothing."""
+        case = self.case_in("registered")
+        author = self.actor(Role.FAMILY_LIAISON)
+        notice = draft_notice(
+            author,
+            case.code,
+            title="Synthetic notice",
+            text="Synthetic text",
+            contact="Synthetic telephone",
+            ends_on=timezone.localdate() + timedelta(days=30),
+            photograph=None,
+        )
+        for rule in _path(PUBLICATION, state)[1:]:
+            self.act(notice, rule.name)
+        return notice
+
 
 def _usual(rule: Rule) -> Role:
     """Return the role that takes a step in tests: one that works in cases."""
@@ -320,6 +343,7 @@ def _usual(rule: Rule) -> Role:
         Role.POLICE_OFFICER,
         Role.CLINICIAN,
         Role.PANEL_MEMBER,
+        Role.FAMILY_LIAISON,
         Role.FOREIGN_AUTHORITY,
     )
     return next(role for role in order if role in rule.roles)

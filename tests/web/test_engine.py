@@ -93,6 +93,13 @@ def test_way_back(world, start, name, target):
     assert CASE.from_state(target), "and from there the case goes on"
 
 
+def test_a_hold_never_skips_registration_and_examination(world):
+    case = world.case_in("hold", resume="rescued")
+    with pytest.raises(TransitionRefused) as refused:
+        world.act(case, "protect")
+    assert codes(refused) == {"not_examined_yet"}
+
+
 def test_taking_back_cancels_the_visits(world):
     case = world.case_in("reunited")
     world.act(case, "take_back")

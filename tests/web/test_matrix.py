@@ -19,6 +19,7 @@ from kinward_web.casework.models import Proposal
 from kinward_web.errors import TransitionRefused
 from kinward_web.rules.case import CASE
 from kinward_web.rules.placement import PLACEMENT
+from kinward_web.rules.publication import PUBLICATION
 from kinward_web.rules.roles import Role
 from kinward_web.rules.table import NEW, RESUME
 
@@ -142,6 +143,12 @@ def test_placement(world, name, source, target, home):
     if not home and name == "receive_at_night":
         pytest.skip("private people never receive at night: test_engine, test_custody")
     check(world, world.placement_in(source, home), rule, target)
+
+
+@pytest.mark.parametrize(("name", "source", "target"), steps(PUBLICATION))
+def test_publication(world, name, source, target):
+    rule = PUBLICATION.rule(name, source)
+    check(world, world.notice_in(source), rule, target)
 
 
 @pytest.mark.parametrize("name", ["locate", "rescue"])

@@ -6,6 +6,7 @@ from kinward_web.casework.cases import open_case, propose_placement
 from kinward_web.casework.engine import (
     Binding,
     Context,
+    Guard,
     Step,
     next_steps,
     open_proposals,
@@ -15,12 +16,16 @@ from kinward_web.casework.engine import (
     transition,
     withdraw_proposal,
 )
+from kinward_web.casework.evidence_form import EvidenceForm
 from kinward_web.casework.messages import tell
+from kinward_web.casework.presenters.child import step_rows
 from kinward_web.casework.scope import can, cases_for, get_case, placements_for, require
 
 __all__ = [
     "Binding",
     "Context",
+    "EvidenceForm",
+    "Guard",
     "Step",
     "can",
     "cases_for",
@@ -34,6 +39,7 @@ __all__ = [
     "require",
     "second_factor_refusals",
     "sign",
+    "step_rows",
     "tell",
     "transition",
     "withdraw_proposal",

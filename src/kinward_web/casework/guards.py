@@ -84,6 +84,21 @@ def _sample_code_free(context: Context) -> list[Refusal]:
     ]
 
 
+def _examined(context: Context) -> list[Refusal]:
+    if context.case.sample_a and context.case.exams.exists():
+        return []
+    return [
+        Refusal(
+            "not_examined_yet",
+            _("The child has not been registered and examined."),
+            _(
+                "Release the hold; registration and examination follow at once. Meanwhile a "
+                "hospital may receive the child."
+            ),
+        )
+    ]
+
+
 def _placed(context: Context) -> list[Refusal]:
     if live_placement(context.case):
         return []
@@ -456,6 +471,7 @@ CASE_GUARDS: dict[str, Guard] = {
     "wristband_free": _wristband_free,
     "age_range_in_order": _age_range_in_order,
     "sample_code_free": _sample_code_free,
+    "examined": _examined,
     "placed": _placed,
     "not_placed": _not_placed,
     "placed_in_institution": _placed_in_institution,

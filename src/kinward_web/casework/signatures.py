@@ -22,6 +22,7 @@ from kinward_web.casework.machinery import (
     binding_of,
     bundle_digest,
     execute,
+    guard_refusals,
     lock,
     party_refusals,
     record_refusal,
@@ -77,7 +78,8 @@ def sign(actor: Actor, proposal: Proposal, moment: datetime | None = None) -> Si
     try:
         with transaction.atomic():
             context, proposal = _locked(binding, actor, proposal, moment)
-            refusals = signing_refusals(context, proposal)
+            # Guards are asked of every signer: who wrote a text may not cosign it either.
+            refusals = signing_refusals(context, proposal) or guard_refusals(context)
             if refusals:
                 raise TransitionRefused(refusals)
             signature = _add_signature(actor, proposal, moment)
@@ -140,7 +142,7 @@ def unfilled(rule: Rule, proposal: Proposal) -> tuple[frozenset[Role], ...]:
 
 
 def signing_refusals(context: Context, proposal: Proposal) -> list[Refusal]:
-    """Return what keeps the actor from signing `proposal`; guards are asked at completion."""
+    """Return what keeps the actor from signing `proposal`, guards aside."""
     actor, subject, rule = context.actor, context.subject, context.rule
     if (
         proposal.closed_at is not None

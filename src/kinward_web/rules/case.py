@@ -401,7 +401,8 @@ CASE = Machine(
             _POLICE_OR_WELFARE,
             _("Protection, and a new decision."),
             evidence=("reason",),
-            guards=("placed_in_institution",),
+            # A hold may have begun before registration or examination: neither is skipped by it.
+            guards=("placed_in_institution", "examined"),
         ),
         Rule(
             "transfer",

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from itertools import groupby
 from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from kinward_web.accounts.api import Actor
 from kinward_web.casework.engine import binding_of
@@ -77,7 +79,7 @@ def place_name(place: Placement) -> str:
     """Return the name of a care place, or the code of a household."""
     if place.home is not None:
         return place.home.name
-    return _("household %(code)s") % {"code": place.household.code}
+    return _("Household %(code)s") % {"code": place.household.code}
 
 
 def shown_evidence(
@@ -138,16 +140,21 @@ def _transition(actor: Actor, record: TransitionRecord, place: str = "") -> Entr
 
 
 def _documents(actor: Actor, case: Case) -> Iterator[Entry]:
-    rows = registry.documents_of(actor, case.child_id)
-    for row in rows.select_related("uploaded_by__agency"):
+    """Yield one entry for what one person stored in one minute."""
+    rows = registry.documents_of(actor, case.child_id).select_related("uploaded_by__agency")
+    together = groupby(rows, lambda row: (row.uploaded_by_id, f"{row.uploaded_at:%Y%m%d%H%M}"))
+    for _key, group in together:
+        stored = list(group)
+        first = stored[0]
         yield Entry(
-            at=row.uploaded_at,
-            title=_("Document stored: %(title)s") % {"title": row.title},
+            at=first.uploaded_at,
+            title=ngettext("Document stored", "%(n)d documents stored", len(stored))
+            % {"n": len(stored)},
             tone="waiting",
-            who=row.uploaded_by.full_name,
-            role=row.uploaded_by.role,
-            agency=row.uploaded_by.agency.name,
-            facts=((_("Kind"), str(row.get_kind_display())),),
+            who=first.uploaded_by.full_name,
+            role=first.uploaded_by.role,
+            agency=first.uploaded_by.agency.name,
+            facts=tuple((row.get_kind_display(), row.title) for row in stored),
         )
 
 

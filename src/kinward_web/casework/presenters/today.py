@@ -11,17 +11,19 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from django.db.models import F, QuerySet
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import Promise
 
 from kinward_web.accounts.api import Actor
 from kinward_web.casework.engine import binding_of
 from kinward_web.casework.messages import TEXTS
-from kinward_web.casework.models import Case, Message, Placement, Proposal, Visit
+from kinward_web.casework.models import Case, Message, Proposal, Visit
 from kinward_web.casework.presenters.child import age_text
 from kinward_web.casework.presenters.timeline import visit_label
 from kinward_web.casework.scope import cases_for
 from kinward_web.casework.signatures import unfilled
+from kinward_web.rules import MACHINES
 from kinward_web.rules.case import CASE
 from kinward_web.rules.table import Rule, StateRow
 
@@ -75,6 +77,13 @@ class ProposalRow:
     case: Case
     proposer: str
     agency: str
+
+    @property
+    def url(self) -> str:
+        """Return the page on which it is signed."""
+        if self.proposal.machine == "publication":
+            return reverse("public:notice", args=[self.proposal.subject_id])
+        return reverse("casework:proposal", args=[self.case.code, self.proposal.pk])
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,20 +159,21 @@ def case_row(actor: Actor, case: Case) -> CaseRow:
 def _proposals(actor: Actor, cases: QuerySet[Case], moment: datetime) -> tuple[ProposalRow, ...]:
     waiting = list(
         Proposal.objects.filter(closed_at__isnull=True, expires_at__gt=moment)
-        .filter(machine__in=("case", "placement"))
         .prefetch_related("signatures__signer", "signatures__agency")
         .order_by("proposed_at")
     )
     mine = [row for row in waiting if _waits_for(actor, row)]
-    places = Placement.objects.filter(
-        pk__in=[row.subject_id for row in mine if row.machine == "placement"],
-        case__in=cases.values("pk"),
-    ).select_related("case")
-    children = cases.filter(pk__in=[row.subject_id for row in mine if row.machine == "case"])
-    subjects: dict[tuple[str, int], tuple[int, Case]] = {
-        ("placement", place.pk): (place.version, place.case) for place in places
-    }
-    subjects |= {("case", case.pk): (case.version, case) for case in children}
+    subjects: dict[tuple[str, int], tuple[int, Case]] = {}
+    for machine in MACHINES:
+        binding = binding_of(machine)
+        found = binding.model._default_manager.filter(
+            pk__in=[row.subject_id for row in mine if row.machine == machine]
+        )
+        if machine == "case":
+            found = found.filter(pk__in=cases.values("pk"))
+        else:
+            found = found.filter(case__in=cases.values("pk")).select_related("case")
+        subjects |= {(machine, row.pk): (row.version, binding.case_of(row)) for row in found}
     return tuple(_proposal_rows(mine, subjects))
 
 

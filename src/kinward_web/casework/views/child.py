@@ -16,8 +16,9 @@ from kinward_web.casework.presenters.timeline import place_name, timeline
 from kinward_web.casework.scope import can, cases_for, require
 from kinward_web.casework.views.common import case_page, see_case, to_case
 from kinward_web.registry import api as registry
-from kinward_web.rules.case import CASE
+from kinward_web.rules.case import CASE, SEARCHED
 from kinward_web.rules.placement import PLACEMENT
+from kinward_web.rules.publication import PUBLICATION
 
 __all__ = ["child", "parties"]
 
@@ -51,6 +52,7 @@ def child(request: HttpRequest, code: str) -> HttpResponse:
         siblings=_siblings(request, case),
         documents=list(registry.documents_of(actor, case.child_id)),
         may_upload=can(actor, "document.write", case),
+        may_draft=case.state in SEARCHED and actor.role in PUBLICATION.rule("draft").roles,
         may_add_party=can(actor, "party.write", case),
         reads_medical=can(actor, "medical.read", case),
     )

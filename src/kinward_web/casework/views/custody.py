@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django.contrib import messages
@@ -13,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from kinward_web.casework import actions, custody
+from kinward_web.casework import actions, custody, custody_graph
 from kinward_web.casework.engine import next_steps, second_factor_refusals
 from kinward_web.casework.forms import (
     LinkClearanceForm,
@@ -22,7 +23,7 @@ from kinward_web.casework.forms import (
     ScreenedPersonForm,
 )
 from kinward_web.casework.models import Case, LinkClearance, Placement
-from kinward_web.casework.presenters.child import step_rows
+from kinward_web.casework.presenters.child import StepRow, step_rows
 from kinward_web.casework.presenters.timeline import place_name
 from kinward_web.casework.scope import can, placements_for, require
 from kinward_web.casework.views.common import (
@@ -32,7 +33,7 @@ from kinward_web.casework.views.common import (
     second_factor_url,
     see_case,
 )
-from kinward_web.errors import NotAllowed, TransitionRefused
+from kinward_web.errors import NotAllowed, Refusal, TransitionRefused
 from kinward_web.rules.placement import PLACEMENT
 
 __all__ = ["add_person", "checks", "link", "link_new", "place", "places", "screen"]
@@ -70,6 +71,9 @@ def places(request: HttpRequest, code: str) -> HttpResponse:
         except TransitionRefused as refused:
             refusals = refused.refusals
         else:
+            if made.home_id is not None:
+                # The way for tonight: from the choice of the home straight to the reception.
+                return redirect("casework:place_step", case.code, made.pk, "receive_at_night")
             messages.success(request, _("The place is proposed."))
             return redirect("casework:place", case.code, made.pk)
     rows = case.placements.exclude(state="new").select_related("home", "household")
@@ -125,10 +129,12 @@ def place(request: HttpRequest, code: str, pk: int, status: int = 200) -> HttpRe
         place=found,
         place_name=place_name(found),
         place_state=PLACEMENT.state(found.state),
-        steps=[row for row in steps if row.mine],
+        steps=_shown(steps, bool(screening and screening.denials)),
         waiting=[row for row in steps if not row.mine and row.kind == "forward"],
         screening=screening,
         denials=_denials(case, screening) if screening else [],
+        graph=custody_graph.svg(screening) if screening and screening.denials else "",
+        in_words=custody_graph.alternative(screening) if screening else "",
         last=last,
         last_holds=last is not None and last.clear and last.expires_at > timezone.now(),
         screens=screens,
@@ -137,6 +143,29 @@ def place(request: HttpRequest, code: str, pk: int, status: int = 200) -> HttpRe
         clearances=_link_clearances(case) if screens else [],
         clears=can(actor, "custody.clear_link", case),
         propose_night=actor.role in PLACERS and found.home_id is None,
+    )
+
+
+def _shown(steps: list[StepRow], barred: bool) -> list[StepRow]:
+    """Return the own steps; what bars the place stands above them and is not said twice."""
+    rows = []
+    for row in steps:
+        codes = {refusal.code for refusal in row.refusals}
+        if not row.mine or "private_at_night" in codes:
+            # Private people never receive at night: the page offers who may.
+            continue
+        if barred and any(code.startswith("custody:") for code in codes):
+            others = [one for one in row.refusals if not one.code.startswith("custody:")]
+            row = replace(row, refusals=(_see_above(), *others))
+        rows.append(row)
+    return rows
+
+
+def _see_above() -> Refusal:
+    return Refusal(
+        "custody",
+        _("The custody check bars this place."),
+        _("Each reason stands above with what may be done about it."),
     )
 
 

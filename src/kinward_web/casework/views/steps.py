@@ -20,7 +20,7 @@ from kinward_web.casework.engine import (
     transition,
     withdraw_proposal,
 )
-from kinward_web.casework.forms import EvidenceForm
+from kinward_web.casework.evidence_form import EvidenceForm
 from kinward_web.casework.models import Case, Placement, Proposal
 from kinward_web.casework.presenters.child import step_rows, visible_refusals
 from kinward_web.casework.presenters.timeline import place_name, shown_evidence

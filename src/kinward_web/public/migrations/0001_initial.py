@@ -6,36 +6,74 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('casework', '0001_initial'),
-        ('registry', '0001_initial'),
+        ("casework", "0001_initial"),
+        ("registry", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Publication',
+            name="Publication",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('title', models.CharField(max_length=120, verbose_name='title')),
-                ('text', models.TextField(verbose_name='text')),
-                ('contact', models.CharField(max_length=120, verbose_name='whom to tell')),
-                ('ends_on', models.DateField(verbose_name='shown until')),
-                ('state', models.CharField(default='new', max_length=20)),
-                ('version', models.PositiveIntegerField(default=0)),
-                ('state_since', models.DateTimeField(blank=True, null=True)),
-                ('due_at', models.DateTimeField(blank=True, null=True)),
-                ('author', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('case', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='notices', to='casework.case')),
-                ('photograph', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='registry.document')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("title", models.CharField(max_length=120, verbose_name="title")),
+                ("text", models.TextField(verbose_name="text")),
+                ("contact", models.CharField(max_length=120, verbose_name="whom to tell")),
+                ("ends_on", models.DateField(verbose_name="shown until")),
+                ("state", models.CharField(default="new", max_length=20)),
+                ("version", models.PositiveIntegerField(default=0)),
+                ("state_since", models.DateTimeField(blank=True, null=True)),
+                ("due_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "author",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "case",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="notices",
+                        to="casework.case",
+                    ),
+                ),
+                (
+                    "photograph",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="registry.document",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'notice',
-                'verbose_name_plural': 'notices',
-                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('state', 'taken_down'), _negated=True), ('photograph__isnull', True), _connector='OR'), name='notice_photograph_gone_when_taken_down')],
+                "verbose_name": "notice",
+                "verbose_name_plural": "notices",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("state", "taken_down"), _negated=True),
+                            ("photograph__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="notice_photograph_gone_when_taken_down",
+                    )
+                ],
             },
         ),
     ]
