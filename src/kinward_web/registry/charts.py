@@ -45,6 +45,7 @@ class TallyRow:
     """Children by tone, every tone present."""
     pieces: tuple[Piece, ...]
     url: str = ""
+    code: str = ""
 
 
 def states_of(tally: Tally) -> list[StateCount]:
@@ -73,10 +74,10 @@ def _pieces(tones: dict[Tone, int], scale: int) -> tuple[Piece, ...]:
     return tuple(pieces)
 
 
-def rows_of(named: Iterable[tuple[str, Tally, str]]) -> list[TallyRow]:
-    """Return rows of (label, tally, address), their bars on the scale of the largest."""
+def rows_of(named: Iterable[tuple[str, Tally, str, str]]) -> list[TallyRow]:
+    """Return rows of (label, tally, address, code), their bars on the scale of the largest."""
     listed = list(named)
-    scale = max((tally.total for _label, tally, _url in listed), default=0) or 1
+    scale = max((row[1].total for row in listed), default=0) or 1
     return [
         TallyRow(
             label,
@@ -85,6 +86,7 @@ def rows_of(named: Iterable[tuple[str, Tally, str]]) -> list[TallyRow]:
             {tone.value: count for tone, count in _tones(tally).items()},
             _pieces(_tones(tally), scale),
             url,
+            code,
         )
-        for label, tally, url in listed
+        for label, tally, url, code in listed
     ]

@@ -53,8 +53,7 @@ def campaign(request: HttpRequest, pk: int) -> HttpResponse:
     page = page_of(request, rows)
     empty = actions.Tally({})
     named = [
-        (f"{row.code} {row.name}", tally.operations.get(row.pk, empty), _address(row))
-        for row in page
+        (row.name, tally.operations.get(row.pk, empty), _address(row), row.code) for row in page
     ]
     codes = [row.code for row in page]
     purpose = purpose_of(request.actor.role)
@@ -65,9 +64,9 @@ def campaign(request: HttpRequest, pk: int) -> HttpResponse:
         "tally": tally,
         "states": charts.states_of(tally.all),
         "rows": charts.rows_of(named),
-        "elsewhere": charts.rows_of([(_("In no operation yet"), tally.elsewhere, "")])[0],
+        "elsewhere": charts.rows_of([(_("In no operation yet"), tally.elsewhere, "", "")])[0],
         "manages": _manages(request.actor),
-        "total": charts.rows_of([(_("All"), tally.all, "")])[0],
+        "total": charts.rows_of([(_("All"), tally.all, "", "")])[0],
     }
     return render(request, "registry/campaign.html", context)
 
@@ -125,7 +124,7 @@ def operation(request: HttpRequest, code: str) -> HttpResponse:
     tally = actions.operation_tally(actor, found)
     audit.record_read(actor, purpose_of(actor.role), "operation.read", f"operation:{found.code}")
     standings = dict(Involvement.Standing.choices)
-    named = [(region, regional, "") for region, regional in tally.regions.items()]
+    named = [(region, regional, "", "") for region, regional in tally.regions.items()]
     inside = found.insiders.filter(pk=actor.user_id).exists()
     context = {
         "operation": found,
@@ -135,7 +134,7 @@ def operation(request: HttpRequest, code: str) -> HttpResponse:
         "tally": tally,
         "states": charts.states_of(tally.all),
         "rows": charts.rows_of(named),
-        "total": charts.rows_of([(_("All"), tally.all, "")])[0],
+        "total": charts.rows_of([(_("All"), tally.all, "", "")])[0],
         "suspects": [(standings[key], count) for key, count in tally.suspects.items()],
         "manages": _manages(actor) and found.lead_id == actor.agency_id,
     }
