@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kinward_web.casework import custody
-from kinward_web.registry.models import HouseholdMember, Link
+from kinward_web.registry import api as registry
+from kinward_web.registry.models import HouseholdMember, Link, Person
 
 PEOPLE = 6
 _person = st.integers(0, PEOPLE - 1)
@@ -89,9 +90,7 @@ def build(world: World, graph: dict):
     where = {"household": households[0]} if graph["private"] else {"home": world.home()}
     escorts = tuple((people[n], "escort") for n in sorted(graph["escorts"]))
     placement = world.placement(case, people=escorts, **where)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT low, high, via FROM custody_edge ORDER BY low, high, via")
-        edges = cursor.fetchall()
+    edges = _edges_that_bar(placement)
     by_id = {person.pk: person for person in people}
     done = set()
     for n, how in graph["clearances"]:
@@ -108,6 +107,21 @@ def build(world: World, graph: dict):
     return placement
 
 
+def _edges_that_bar(placement) -> list[tuple[int, int, str]]:
+    """Return the links on routes that bar the placement: clearing others would prove nothing."""
+    ids = {}
+    for edge in registry.links_of(set(Person.objects.values_list("pk", flat=True))):
+        ids.setdefault(edge.via, []).append((edge.low, edge.high, edge.via))
+    vias = {
+        link.via
+        for denial in custody.screen(placement, NOW).denials
+        if denial.route is not None
+        for step in denial.route.steps
+        for link in step.links
+    }
+    return sorted(edge for via in vias for edge in ids[via])
+
+
 def clearance_unsigned(clearance) -> None:
     """Replace a clearance by one that welfare has not signed; a signature cannot be taken back."""
     type(clearance).objects.filter(pk=clearance.pk).update(withdrawn_at=NOW)
@@ -121,7 +135,7 @@ class Undo(Exception):
 
 @pytest.mark.django_db
 def test_python_and_sql_agree() -> None:
-    """Every reason found by one is found by the other, on a thousand small graphs."""
+    """Every reason found by one is found by the other, on many small graphs."""
     seen.clear()
 
     @settings(
@@ -153,4 +167,4 @@ def test_python_and_sql_agree() -> None:
     agree()
     # The graphs are no good unless they meet every reason, and clear places too.
     assert all(seen[key] >= 5 for key in ("involved", "linked", "unverified", "empty", "clear"))
-    assert seen["lifted"] >= 3
+    assert seen["lifted"] >= 5
