@@ -5,7 +5,7 @@ Each is one transaction with its audit event, which holds codes and numbers, nev
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -17,8 +17,12 @@ from django.utils.translation import gettext as _
 from kinward_web.accounts.api import Actor, Agency
 from kinward_web.audit import api as audit
 from kinward_web.casework import custody
-from kinward_web.casework.cases import propose_placement
-from kinward_web.casework.machinery import second_factor_refusals
+from kinward_web.casework.cases import open_case, propose_placement
+from kinward_web.casework.machinery import (
+    binding_of,
+    record_refusal,
+    second_factor_refusals,
+)
 from kinward_web.casework.models import (
     Case,
     CaseParty,
@@ -41,6 +45,7 @@ __all__ = [
     "add_party",
     "add_screened_person",
     "mark_read",
+    "open_child",
     "propose_link_clearance",
     "propose_place",
     "record_exam",
@@ -55,6 +60,38 @@ __all__ = [
 
 def _refuse(code: str, message: str, path: str) -> TransitionRefused:
     return TransitionRefused([Refusal(code, message, path)])
+
+
+def open_child(
+    actor: Actor,
+    rule: str,
+    evidence: Mapping[str, Any],
+    *,
+    name: str,
+    sex: str,
+    region: str,
+    returned_to_buyer: bool,
+) -> Case:
+    """Enter a child and open its case by `locate` or `rescue`.
+
+    :raises NotAllowed: the role enters nobody.
+    :raises TransitionRefused: as the engine; nothing but the refusal is kept then.
+    """
+    try:
+        with transaction.atomic():
+            child = registry.enter_child(actor, name=name, sex=sex, region=region)
+            return open_case(
+                actor,
+                child.pk,
+                rule,
+                evidence,
+                region=region,
+                returned_to_buyer=returned_to_buyer,
+            )
+    except TransitionRefused as refused:
+        unopened = Case(code=registry.new_code())
+        record_refusal(binding_of("case"), actor, unopened, rule, refused)
+        raise
 
 
 # ------------------------------------------------------------------------------ medical

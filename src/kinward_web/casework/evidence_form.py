@@ -49,7 +49,7 @@ class EvidenceForm(forms.Form):
     """Version of the record on the page; a step on a stale page is refused."""
 
     def __init__(
-        self, actor: Actor, case: Case, rule: Rule, version: int, *args: Any, **options: Any
+        self, actor: Actor, case: Case | None, rule: Rule, version: int, *args: Any, **options: Any
     ) -> None:
         super().__init__(*args, **options)
         self.fields["seen"].initial = version
@@ -66,7 +66,7 @@ class EvidenceForm(forms.Form):
         return {
             key: value
             for key, value in self.cleaned_data.items()
-            if key != "seen" and value not in (None, "", [])
+            if key not in self.declared_fields and value not in (None, "", [])
         }
 
     def take(self, refusals: tuple[Refusal, ...]) -> list[Refusal]:
@@ -81,32 +81,34 @@ class EvidenceForm(forms.Form):
         return others
 
 
-def _text(item: EvidenceItem, actor: Actor, case: Case) -> forms.Field:
+def _text(item: EvidenceItem, actor: Actor, case: Case | None) -> forms.Field:
     return forms.CharField(max_length=item.longest)
 
 
-def _long_text(item: EvidenceItem, actor: Actor, case: Case) -> forms.Field:
+def _long_text(item: EvidenceItem, actor: Actor, case: Case | None) -> forms.Field:
     return forms.CharField(max_length=item.longest, widget=forms.Textarea(attrs={"rows": 4}))
 
 
-def _moment(item: EvidenceItem, actor: Actor, case: Case) -> forms.Field:
+def _moment(item: EvidenceItem, actor: Actor, case: Case | None) -> forms.Field:
     return MomentField()
 
 
-def _number(item: EvidenceItem, actor: Actor, case: Case) -> forms.Field:
+def _number(item: EvidenceItem, actor: Actor, case: Case | None) -> forms.Field:
     return forms.IntegerField(min_value=0)
 
 
-def _choice(item: EvidenceItem, actor: Actor, case: Case) -> forms.Field:
+def _choice(item: EvidenceItem, actor: Actor, case: Case | None) -> forms.Field:
     return forms.ChoiceField(choices=item.choices, widget=forms.RadioSelect)
 
 
-def _yes(item: EvidenceItem, actor: Actor, case: Case) -> forms.Field:
+def _yes(item: EvidenceItem, actor: Actor, case: Case | None) -> forms.Field:
     return forms.BooleanField()
 
 
-def document_choices(item: EvidenceItem, actor: Actor, case: Case) -> list[tuple[int, str]]:
+def document_choices(item: EvidenceItem, actor: Actor, case: Case | None) -> list[tuple[int, str]]:
     """Return the child's documents that count for `item` and that the actor may read."""
+    if case is None:
+        return []
     documents = registry.documents_of(actor, case.child_id)
     if item.document_kinds:
         documents = documents.filter(kind__in=item.document_kinds)
@@ -116,12 +118,12 @@ def document_choices(item: EvidenceItem, actor: Actor, case: Case) -> list[tuple
     ]
 
 
-def _document(item: EvidenceItem, actor: Actor, case: Case) -> forms.Field:
+def _document(item: EvidenceItem, actor: Actor, case: Case | None) -> forms.Field:
     choices = [("", _("Choose a document")), *document_choices(item, actor, case)]
     return forms.TypedChoiceField(choices=choices, coerce=int, empty_value=None)
 
 
-def _documents(item: EvidenceItem, actor: Actor, case: Case) -> forms.Field:
+def _documents(item: EvidenceItem, actor: Actor, case: Case | None) -> forms.Field:
     return forms.TypedMultipleChoiceField(
         choices=document_choices(item, actor, case),
         coerce=int,
@@ -129,7 +131,7 @@ def _documents(item: EvidenceItem, actor: Actor, case: Case) -> forms.Field:
     )
 
 
-def _agency(item: EvidenceItem, actor: Actor, case: Case) -> forms.Field:
+def _agency(item: EvidenceItem, actor: Actor, case: Case | None) -> forms.Field:
     kind = _AGENCY_KINDS.get(item.key, actor.agency_kind)
     agencies = Agency.objects.filter(kind=kind.value if kind else "")
     if item.key == "receiving_agency":
@@ -138,15 +140,15 @@ def _agency(item: EvidenceItem, actor: Actor, case: Case) -> forms.Field:
     return forms.TypedChoiceField(choices=choices, coerce=int, empty_value=None)
 
 
-def _operation(item: EvidenceItem, actor: Actor, case: Case) -> forms.Field:
+def _operation(item: EvidenceItem, actor: Actor, case: Case | None) -> forms.Field:
     rows = registry.operations_under_way(actor)[:200]
     choices = [("", _("Choose an operation")), *((row.pk, row.code) for row in rows)]
     return forms.TypedChoiceField(
-        choices=choices, coerce=int, empty_value=None, initial=case.operation_id
+        choices=choices, coerce=int, empty_value=None, initial=case.operation_id if case else None
     )
 
 
-_FIELDS: dict[Kind, Callable[[EvidenceItem, Actor, Case], forms.Field]] = {
+_FIELDS: dict[Kind, Callable[[EvidenceItem, Actor, Case | None], forms.Field]] = {
     Kind.TEXT: _text,
     Kind.LONG_TEXT: _long_text,
     Kind.MOMENT: _moment,

@@ -8,13 +8,14 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from kinward_web.accounts.api import Actor, Agency
-from kinward_web.casework.evidence_form import MomentField, document_choices
+from kinward_web.casework.evidence_form import EvidenceForm, MomentField, document_choices
 from kinward_web.casework.models import CareHome, Case, Placement, PlacementPerson, Service
 from kinward_web.rules.evidence import EVIDENCE
 
 __all__ = [
     "ExamForm",
     "LinkClearanceForm",
+    "OpenCaseForm",
     "PartyForm",
     "PlaceForm",
     "ReasonForm",
@@ -22,6 +23,27 @@ __all__ = [
     "ServiceForm",
     "VisitForm",
 ]
+
+
+class OpenCaseForm(EvidenceForm):
+    """A child who is not on record yet, and what the first step asks for."""
+
+    name = forms.CharField(
+        label=_("Name, if it is known"),
+        max_length=120,
+        required=False,
+        help_text=_("Encrypted; everywhere else the child is known by a code."),
+    )
+    sex = forms.ChoiceField(
+        label=_("Sex"),
+        choices=(("unknown", _("unknown")), ("female", _("female")), ("male", _("male"))),
+        widget=forms.RadioSelect,
+        initial="unknown",
+    )
+    region = forms.CharField(label=_("Jurisdiction"), max_length=60)
+    returned_to_buyer = forms.BooleanField(
+        label=_("The child was rescued before and sent back to the buyer"), required=False
+    )
 
 
 class ReasonForm(forms.Form):

@@ -24,6 +24,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("messages/<int:pk>/read/", messages.read, name="message_read"),
     path("custody/", custody.checks, name="custody_checks"),
     path("cases/", today.children, name="children"),
+    path("cases/new/<slug:name>/", child.new_case, name="new_case"),
     path("cases/<slug:code>/", child.child, name="child"),
     path("cases/<slug:code>/parties/", child.parties, name="parties"),
     path("cases/<slug:code>/steps/<slug:name>/", steps.step, name="step"),

@@ -33,6 +33,7 @@ __all__ = [
     "document_digests",
     "document_kinds",
     "documents_of",
+    "enter_child",
     "find_household",
     "find_person",
     "graph_changed",
@@ -82,6 +83,16 @@ def campaign_of(operation_id: int) -> int | None:
 def set_birth_range(person_id: int, born_from: date, born_to: date) -> None:
     """Record between which days a person was born, as an examination estimates."""
     Person.objects.filter(pk=person_id).update(born_from=born_from, born_to=born_to)
+
+
+def enter_child(actor: Actor, *, name: str, sex: str, region: str) -> Person:
+    """Enter a child before its case is opened.
+
+    :raises NotAllowed: the role enters nobody.
+    """
+    from kinward_web.registry.actions import enter_person
+
+    return enter_person(actor, name=name, sex=sex, region=region)
 
 
 def find_person(actor: Actor, code: str) -> Person | None:

@@ -4,23 +4,49 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from kinward_web.casework import actions
 from kinward_web.casework.engine import next_steps
-from kinward_web.casework.forms import PartyForm
+from kinward_web.casework.forms import OpenCaseForm, PartyForm
 from kinward_web.casework.models import Case
 from kinward_web.casework.presenters.child import age_text, records_of, stages, step_rows
 from kinward_web.casework.presenters.timeline import place_name, timeline
 from kinward_web.casework.scope import can, cases_for, require
 from kinward_web.casework.views.common import case_page, see_case, to_case
+from kinward_web.errors import NotAllowed, Refusal, TransitionRefused
 from kinward_web.registry import api as registry
 from kinward_web.rules.case import CASE, SEARCHED
 from kinward_web.rules.placement import PLACEMENT
 from kinward_web.rules.publication import PUBLICATION
+from kinward_web.rules.table import NEW
 
-__all__ = ["child", "parties"]
+__all__ = ["child", "new_case", "parties"]
+
+
+def new_case(request: HttpRequest, name: str) -> HttpResponse:
+    """Enter a child who was found or rescued, and open its case."""
+    actor = request.actor
+    rule = next((rule for rule in CASE.from_state(NEW) if rule.name == name), None)
+    if rule is None or actor.role not in rule.roles:
+        raise NotAllowed("this role opens no case so")
+    initial = {"region": actor.region}
+    form = OpenCaseForm(actor, None, rule, 0, request.POST or None, initial=initial)
+    refusals: list[Refusal] = []
+    if request.method == "POST" and form.is_valid():
+        known = {key: form.cleaned_data[key] for key in form.declared_fields if key != "seen"}
+        try:
+            case = actions.open_child(actor, name, form.evidence(), **known)
+        except TransitionRefused as refused:
+            refusals = form.take(refused.refusals)
+        else:
+            messages.success(request, _("The case is open. %(next)s") % {"next": rule.unlocks})
+            return to_case(case)
+    status = 409 if request.method == "POST" else 200
+    context = {"rule": rule, "form": form, "refusals": refusals}
+    return render(request, "casework/child_new.html", context, status=status)
 
 
 def child(request: HttpRequest, code: str) -> HttpResponse:

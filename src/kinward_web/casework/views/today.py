@@ -12,6 +12,7 @@ from kinward_web.casework.presenters.child import purpose_of
 from kinward_web.casework.presenters.today import case_row, today_for
 from kinward_web.casework.scope import cases_for, require
 from kinward_web.rules.case import CASE
+from kinward_web.rules.table import NEW
 
 __all__ = ["children", "today"]
 
@@ -26,7 +27,9 @@ def today(request: HttpRequest) -> HttpResponse:
     codes = {row.case.code for listed in lists for row in listed.rows}
     if codes:
         audit.record_list_read(request.actor, purpose_of(request.actor.role), "case.list", codes)
-    return render(request, "casework/today.html", {"today": found})
+    role = request.actor.role
+    opens = [rule for rule in CASE.from_state(NEW) if role in rule.roles]
+    return render(request, "casework/today.html", {"today": found, "opens": opens})
 
 
 def children(request: HttpRequest) -> HttpResponse:
