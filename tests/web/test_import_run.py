@@ -169,6 +169,35 @@ def test_a_row_that_names_a_rejected_row_is_rejected_too(make):
     assert upload.report["clean"] == {}
 
 
+HOME = {
+    "name": "River Home",
+    "region": "Henan",
+    "latitude": "34.75",
+    "longitude": "113.62",
+    "beds": "12",
+    "carers": "4",
+    "cost_per_child_day": "180.50",
+    "budget": "90000",
+}
+
+
+def test_care_places_are_kept_by_their_own_agency(make, actor, office):
+    welfare = actor("welfare_worker")
+    importing.run_import(welfare, stage(welfare, "homes", HOME))
+    importing.run_import(welfare, stage(welfare, "homes", HOME | {"beds": "14"}))
+    home = CareHome.objects.get()
+    assert (home.beds, home.agency) == (14, office.agency("welfare"))
+    wrong = [{"beds": "many"}, {"beds": "-3"}, {"beds": "2.5"}, {"region": "x" * 61}]
+    upload = stage(welfare, "homes", *(HOME | row for row in wrong))
+    assert [(row, column) for row, column, _kind in faults(upload)] == [
+        (2, "beds"),
+        (3, "beds"),
+        (4, "beds"),
+        (5, "region"),
+    ]
+    assert faults(stage(make.officer, "homes", HOME)) == [(2, "", "not-allowed")]
+
+
 # ------------------------------------------------------------------------------ no way round
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from registry_builder import Builder, codes
 
 from kinward_web.audit import api as audit
@@ -343,5 +343,6 @@ def test_an_identifier_is_entered_once_per_person(make, changes):
 
 def test_involvement_rows_are_never_deleted(make):
     make.suspect()
-    with pytest.raises(IntegrityError), transaction.atomic():
+    # A trigger refuses it on SQLite; on PostgreSQL the application has no such right at all.
+    with pytest.raises(DatabaseError), transaction.atomic():
         Involvement.objects.all().delete()

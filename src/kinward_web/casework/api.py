@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kinward_web.casework.care.actions import homes_kept_by, keep_home
 from kinward_web.casework.cases import open_case, propose_placement
 from kinward_web.casework.engine import (
     Binding,
@@ -30,6 +31,8 @@ __all__ = [
     "can",
     "cases_for",
     "get_case",
+    "homes_kept_by",
+    "keep_home",
     "next_steps",
     "open_case",
     "open_proposals",

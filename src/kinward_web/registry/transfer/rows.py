@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -106,6 +108,15 @@ def parse_row(table: Table, values: dict[str, str]) -> tuple[dict[str, Any], lis
         text = values.get(column.key, "")
         if not text and column.required:
             wrongs.append(Wrong(column.key, "missing", _("the cell is empty"), _("fill it in")))
+        if len(text) > column.most:
+            wrongs.append(
+                Wrong(
+                    column.key,
+                    "too-long",
+                    _("the cell holds more than %(n)d characters") % {"n": column.most},
+                    _("shorten it"),
+                )
+            )
         try:
             parsed[column.key] = _PARSERS.get(column.kind, _same)(column, text)
         except Wrong as wrong:
@@ -165,11 +176,23 @@ def _choice(column: Column, text: str) -> str:
     return text
 
 
+def _number(column: Column, text: str) -> str:
+    """Return the digits: the record's own field decides whether a fraction fits."""
+    try:
+        sound = not text or Decimal(text).is_finite()
+    except InvalidOperation:
+        sound = False
+    if not sound:
+        raise Wrong(column.key, "number", _("this is no number"), _("write it as 1234 or 34.75"))
+    return text
+
+
 _PARSERS: dict[Kind, Callable[[Column, str], Any]] = {
     Kind.DAY: _day,
     Kind.MOMENT: _moment,
     Kind.YES: _yes,
     Kind.CHOICE: _choice,
+    Kind.NUMBER: _number,
 }
 
 
@@ -227,7 +250,7 @@ def _child(run: Run, values: dict[str, Any]) -> None:
         evidence,
         region=values["region"],
         returned_to_buyer=values["returned_to_buyer"],
-        sibling_group=values["sibling_group"][:16],
+        sibling_group=values["sibling_group"],
     )
     run.label(values["ref"], child)
 
@@ -282,6 +305,18 @@ def _member(run: Run, values: dict[str, Any]) -> None:
         run.households[values["household"]] = household
 
 
+def _home(run: Run, values: dict[str, Any]) -> None:
+    homes = casework.homes_kept_by(run.actor)
+    home = homes.filter(name=values["name"]).first() or homes.model()
+    changes = {key: value for key, value in values.items() if value not in (None, "")}
+    try:
+        casework.keep_home(run.actor, home, changes)
+    except ValidationError as error:
+        column, texts = next(iter(error.message_dict.items()))
+        known = column if column in values else ""
+        raise Wrong(known, "value", " ".join(texts), _("correct it")) from error
+
+
 def _placement(run: Run, values: dict[str, Any]) -> None:
     case = run.case("case", values["case"])
     household = None
@@ -331,5 +366,6 @@ HANDLERS: dict[str, Callable[[Run, dict[str, Any]], None]] = {
     "suspects": _suspect,
     "links": _link,
     "households": _member,
+    "homes": _home,
     "placements": _placement,
 }

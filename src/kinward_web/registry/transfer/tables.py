@@ -30,6 +30,8 @@ class Kind(StrEnum):
     """Code of a record, or a label given in a column `ref` of the same file."""
     DIGITS = "digits"
     """A number that is a name, such as a telephone: never a quantity."""
+    NUMBER = "number"
+    """A quantity, with a point before the fraction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class Column:
     kind: Kind = Kind.TEXT
     required: bool = False
     choices: tuple[str, ...] = ()
+    most: int = 4_000
+    """Most characters that the record can hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ _PERSON = (
     Column("sex", _("Sex."), Kind.CHOICE, choices=tuple(Person.Sex.values)),
     Column("born_from", _("Born not before this day."), Kind.DAY),
     Column("born_to", _("Born not after this day."), Kind.DAY),
-    Column("region", _("Province or jurisdiction.")),
+    Column("region", _("Province or jurisdiction."), most=60),
 )
 _CONTACT = (
     Column("phone", _("Telephone."), Kind.DIGITS),
@@ -95,13 +99,19 @@ _ALL = (
                 _("yes if the child was rescued before and sent back to the buyer."),
                 Kind.YES,
             ),
-            Column("sibling_group", _("A label shared by children believed to be siblings.")),
+            Column(
+                "sibling_group",
+                _("A label shared by children believed to be siblings."),
+                most=16,
+            ),
             Column("happened_at", _("When it happened."), Kind.MOMENT),
             Column("place", _("Where.")),
             Column("operation", _("Code of the operation."), Kind.CODE),
             Column("source", _("For locate: who or what told you.")),
             Column("with_whom", _("For locate: with whom the child is.")),
-            Column("wristband", _("For register: the code on the wristband."), Kind.DIGITS),
+            Column(
+                "wristband", _("For register: the code on the wristband."), Kind.DIGITS, most=24
+            ),
             Column("found_with", _("For register: things found with the child.")),
             Column("reason", _("The reason, where the step asks for one.")),
         ),
@@ -174,11 +184,35 @@ _ALL = (
         _("A row enters a person of a household; the first row of a label enters the household."),
         (
             Column("household", _("Code, or a label of your own."), Kind.CODE, required=True),
-            Column("region", _("Province or jurisdiction.")),
+            Column("region", _("Province or jurisdiction."), most=60),
             Column("address", _("Address, for a household that is new.")),
             Column("person", _("The person: code or label."), Kind.CODE, required=True),
             Column("adult", _("yes for an adult."), Kind.YES),
             Column("until", _("The day of moving out."), Kind.DAY),
+        ),
+    ),
+    Table(
+        "homes",
+        _("Care places"),
+        _("A row enters a care place of your own agency, or brings one of that name up to date."),
+        (
+            Column("name", _("Name of the place."), required=True, most=160),
+            Column("region", _("Province or jurisdiction."), required=True, most=60),
+            Column("latitude", _("Degrees north."), Kind.NUMBER, required=True),
+            Column("longitude", _("Degrees east."), Kind.NUMBER, required=True),
+            Column("hospital", _("yes for a hospital."), Kind.YES),
+            Column(
+                "medical_level",
+                _("0 none, 1 nurse by day, 2 nurse at night, 3 hospital."),
+                Kind.NUMBER,
+            ),
+            Column("beds", _("Number of beds."), Kind.NUMBER, required=True),
+            Column("carers", _("Carers per shift."), Kind.NUMBER, required=True),
+            Column("infants_per_carer", _("Infants per carer."), Kind.NUMBER),
+            Column("children_per_carer", _("Older children per carer."), Kind.NUMBER),
+            Column("cost_per_child_day", _("Money per child and day."), Kind.NUMBER, required=True),
+            Column("budget", _("Money at hand."), Kind.NUMBER, required=True),
+            Column("currency", _("Currency, such as CNY."), most=3),
         ),
     ),
     Table(
