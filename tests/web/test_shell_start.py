@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from test_accounts import code
 
 KINWARD = str(Path(sys.executable).with_name("kinward"))
 
@@ -173,7 +175,7 @@ class _Stay(urllib.request.HTTPRedirectHandler):
 def fetch(url: str, **headers: str) -> tuple[int, dict[str, str], str]:
     """Return status, headers and text; wait until the server listens; follow nothing."""
     opener = urllib.request.build_opener(_Stay)
-    for _ in range(1200):
+    for _ in range(3000):
         try:
             with opener.open(urllib.request.Request(url, headers=headers)) as answer:
                 return answer.status, dict(answer.headers), answer.read().decode()
@@ -184,14 +186,14 @@ def fetch(url: str, **headers: str) -> tuple[int, dict[str, str], str]:
     raise AssertionError(f"{url} does not answer")
 
 
-def test_two_demos_start_at_once_in_one_folder(
+def test_two_starts_at_once_in_one_folder(
     serve: Callable[..., tuple[subprocess.Popen[str], str]],
 ) -> None:
-    for _, url in [serve("--demo"), serve("--demo")]:
+    plain = {"KINWARD_INSECURE_HTTP": "1"}
+    for _, url in [serve(**plain), serve(**plain)]:
         status, headers, page = fetch(f"{url}/sign-in/")
         assert status == 200
-        assert "Synthetic demo data" in page
-        assert "/demo/code/" in page
+        assert "Synthetic demo data" not in page
         assert "Secure" not in headers["Set-Cookie"]
         sheet = page.partition('rel="stylesheet" href="')[2].partition('"')[0]
         assert sheet.startswith("/static/kinward/kinward.")
@@ -200,7 +202,28 @@ def test_two_demos_start_at_once_in_one_folder(
         assert status == 200
         assert "immutable" in headers["Cache-Control"]
         assert text.rstrip().endswith("}")
-        assert fetch(f"{url}/demo/code/")[0] == 200
+        assert fetch(f"{url}/demo/code/")[0] == 404
+
+
+@pytest.mark.slow
+def test_the_demo_prints_logins_and_shows_their_codes(
+    serve: Callable[..., tuple[subprocess.Popen[str], str]],
+) -> None:
+    server, url = serve("--demo")
+    printed = []
+    for line in server.stdout:
+        printed.append(line)
+        if "open http" in line:
+            break
+    logins = dict(re.findall(r"(\S+@\S+) .* TOTP ([A-Z2-7]+)$", "".join(printed), re.M))
+    assert len(logins) == 12, printed
+    email, secret = next(iter(logins.items()))
+    page = fetch(f"{url}/sign-in/")[2]
+    assert "Synthetic demo data" in page
+    assert "/demo/code/" in page
+    before = code(secret)
+    shown = fetch(f"{url}/demo/code/?email={email}")[2]
+    assert before in shown or code(secret) in shown
 
 
 def test_in_service_everything_is_over_tls(
