@@ -102,6 +102,7 @@ def _fill_demo() -> None:
         return
     from kinward_web.demo import fill
 
+    print("Filling the demonstration; the first time this takes half a minute.", flush=True)
     for login in fill():
         print(f"{login.role:<18} {login.email:<34} {login.password:<20} TOTP {login.secret}")
     print("The present six digits of each login stand on the page /demo/code/.")
