@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 from registry_builder import Builder, codes
 
+from kinward_web.audit.models import AuditEvent
 from kinward_web.casework import api as casework
 from kinward_web.casework.models import Case
 from kinward_web.errors import NotAllowed, TransitionRefused
@@ -113,6 +114,20 @@ def test_a_refusal_does_not_tell_a_sealed_operation_from_none(make, actor):
         texts.append([(row.code, str(row)) for row in refused.value.refusals])
     assert texts[0] == texts[1]
     assert texts[0]
+
+
+def test_the_audit_chain_does_not_tell_what_is_sealed(make):
+    operation = make.operation(+5)
+    for event in AuditEvent.objects.filter(actor=make.officer.user_id):
+        text = f"{event.act} {event.subject} {event.detail}"
+        assert operation.code not in text
+        assert operation.starts_at.date().isoformat() not in text
+    sealed = actions.audit_subject(operation)
+    assert AuditEvent.objects.filter(act="sealed.entered", subject=sealed).exists()
+    assert not sealed.startswith("operation:")
+    start(operation)
+    operation.refresh_from_db()
+    assert actions.audit_subject(operation) == f"operation:{operation.code}"
 
 
 def test_an_outsider_neither_changes_it_nor_enters_anybody_for_it(make, actor):

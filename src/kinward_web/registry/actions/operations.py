@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Count, Q
@@ -15,6 +17,7 @@ from django.utils.translation import gettext as _
 from kinward_web.accounts.api import Actor, Agency, User
 from kinward_web.audit import api as audit
 from kinward_web.casework import api as casework
+from kinward_web.fields import blind_index
 from kinward_web.registry.actions.common import refuse, require_role, required_text
 from kinward_web.registry.models import Campaign, Operation, Site, new_code
 from kinward_web.registry.scope import (
@@ -29,6 +32,7 @@ __all__ = [
     "CampaignTally",
     "OperationTally",
     "Tally",
+    "audit_subject",
     "campaign_tally",
     "operation_tally",
     "save_campaign",
@@ -178,6 +182,26 @@ def save_campaign(
     return row
 
 
+def audit_subject(operation: Operation) -> str:
+    """Return how the audit chain names an operation: by a keyed digest while it is sealed.
+
+    Whoever reads the chain learns neither code nor time of what is planned. Afterwards the digest
+    is computed again from the code.
+    """
+    if operation.sealed:
+        return f"sealed:{blind_index('operation', operation.code)[:32]}"
+    return f"operation:{operation.code}"
+
+
+def _write_down(actor: Actor, operation: Operation, act: str, detail: Mapping[str, Any]) -> None:
+    subject = audit_subject(operation)
+    if operation.sealed:
+        content = json.dumps(detail, default=str, sort_keys=True)
+        audit.append(actor, f"sealed.{act}", subject, {"key": blind_index("operation", content)})
+    else:
+        audit.append(actor, f"operation.{act}", subject, detail)
+
+
 @transaction.atomic
 def save_operation(
     actor: Actor,
@@ -226,14 +250,10 @@ def save_operation(
         Site(operation=row, region=region, address=address, agency=agency)
         for region, address, agency in sites
     )
-    audit.append(
-        actor,
-        "operation.changed" if operation else "operation.entered",
-        f"operation:{row.code}",
-        {
-            "starts_at": row.starts_at,
-            "sites": len(sites),
-            "insiders": sorted(row.insiders.values_list("pk", flat=True)),
-        },
-    )
+    detail = {
+        "starts_at": row.starts_at,
+        "sites": len(sites),
+        "insiders": sorted(row.insiders.values_list("pk", flat=True)),
+    }
+    _write_down(actor, row, "changed" if operation else "entered", detail)
     return row

@@ -122,7 +122,8 @@ def operation(request: HttpRequest, code: str) -> HttpResponse:
     actor = request.actor
     found = get_operation(actor, code)
     tally = actions.operation_tally(actor, found)
-    audit.record_read(actor, purpose_of(actor.role), "operation.read", f"operation:{found.code}")
+    subject = actions.audit_subject(found)
+    audit.record_read(actor, purpose_of(actor.role), "operation.read", subject)
     standings = dict(Involvement.Standing.choices)
     named = [(region, regional, "", "") for region, regional in tally.regions.items()]
     inside = found.insiders.filter(pk=actor.user_id).exists()
