@@ -37,6 +37,7 @@ from kinward_web.casework.models import (
     TransitionRecord,
     Visit,
 )
+from kinward_web.registry import api as registry
 from kinward_web.rules import MACHINES
 from kinward_web.rules.policy import load_policy
 from kinward_web.rules.roles import ROLES, AgencyKind, Role
@@ -123,15 +124,12 @@ class _Maker:
     """Writes one registry."""
 
     def __init__(self, count: int, seed: int) -> None:
+        # States, ages and times follow the seed; codes are drawn anew, so that runs can add up.
         self._chance = random.Random(seed)
         self._count = count
         self._now = timezone.now()
-        self._stamp = f"{seed}-{self._now:%Y%m%d%H%M%S}"
+        self._stamp = f"{seed}-{self._now:%Y%m%d%H%M%S%f}"
         self._people: dict[tuple[str, Role], User] = {}
-
-    def _code(self) -> str:
-        letters = "".join(self._chance.choices("23456789ABCDEFGHJKMNPQRSTVWXYZ", k=10))
-        return f"{letters[:4]}-{letters[4:8]}-{letters[8:]}"
 
     # -------------------------------------------------------------------- offices
 
@@ -228,7 +226,7 @@ class _Maker:
             (
                 Case(
                     child=child,
-                    code=self._code(),
+                    code=registry.new_code(),
                     region=child.region,
                     campaign=campaign,
                     operation=None if final == "located" else self._chance.choice(operations),
@@ -256,7 +254,7 @@ class _Maker:
         age = round(self._chance.triangular(0, 14 * 365, 500))
         born = self._now.date() - timedelta(days=age)
         return person(
-            code=self._code(),
+            code=registry.new_code(),
             name=f"Synthetic child {number + 1}",
             sex=self._chance.choice(("female", "male")),
             born_from=born - timedelta(days=60),
@@ -408,7 +406,7 @@ class _Maker:
         parents = person.objects.bulk_create(
             [
                 person(
-                    code=self._code(),
+                    code=registry.new_code(),
                     name="Synthetic mother",
                     sex="female",
                     region=child.case.region,
@@ -421,7 +419,7 @@ class _Maker:
         )
         homes = household.objects.bulk_create(
             [
-                household(code=self._code(), region=child.case.region, entered_by_id=agency)
+                household(code=registry.new_code(), region=child.case.region, entered_by_id=agency)
                 for child, agency in zip(members, agencies, strict=True)
             ],
             batch_size=_BATCH,

@@ -91,6 +91,7 @@ def compute_plan(
     homes = home_rows(CareHome.objects.all(), moment)
     plan = make_plan(children.values(), homes.values(), days)
     numbers = {child.code: pk for pk, child in children.items()}
+    origins = dict(cases.values_list("code", "child__region"))
     with transaction.atomic():
         kept = NightPlan.objects.create(
             made_by_id=actor.user_id,
@@ -99,7 +100,7 @@ def compute_plan(
             days=days,
             content={
                 "unplaced": [
-                    asdict(row) | {"regions": [children[numbers[c]].region for c in row.children]}
+                    asdict(row) | {"origins": [origins[code] for code in row.children]}
                     for row in plan.unplaced
                 ],
                 "needs": [asdict(row) for row in plan.needs],
@@ -115,7 +116,7 @@ def compute_plan(
                 case_id=numbers[row.child],
                 home_id=row.home,
                 facts=asdict(row)
-                | {"region": children[numbers[row.child]].region}
+                | {"origin": origins[row.child]}
                 | {"group": children[numbers[row.child]].siblings},
                 digest=facts_digest(days, (children[numbers[row.child]], homes[row.home])),
             )

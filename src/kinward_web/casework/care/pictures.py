@@ -108,7 +108,7 @@ class FlowPicture:
     flows: tuple[Flow, ...]
 
 
-_LEFT, _RIGHT, _GAP, _TALL = 160, 520, 12, 420
+_LEFT, _RIGHT, _GAP, _TALL = 170, 520, 12, 380
 _MOST_LEFT, _MOST_RIGHT = 10, 14
 
 

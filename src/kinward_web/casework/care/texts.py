@@ -33,12 +33,16 @@ def level_name(level: int) -> str:
     return str(dict(MEDICAL_LEVELS)[level])
 
 
+def _carers(count: int) -> str:
+    return ngettext("%(n)d carer", "%(n)d carers", count) % {"n": count}
+
+
 def _lacks(beds: int, carers: int, amounts: list[str]) -> str:
     parts = []
     if beds:
         parts.append(ngettext("%(n)d bed", "%(n)d beds", beds) % {"n": beds})
     if carers:
-        parts.append(ngettext("%(n)d carer", "%(n)d carers", carers) % {"n": carers})
+        parts.append(_carers(carers))
     parts += amounts
     if len(parts) < 2:
         return "".join(parts)
@@ -57,13 +61,13 @@ def home_sentence(need: Mapping[str, Any], home: str) -> str:
         [money(gap, need["currency"])] if (gap := need["money_needed"] - need["money"]) > 0 else [],
     )
     sentence = ngettext(
-        "%(n)d child × %(days)d days needs %(carers)d carers and %(money)s at %(home)s",
-        "%(n)d children × %(days)d days need %(carers)d carers and %(money)s at %(home)s",
+        "%(n)d child × %(days)d days needs %(carers)s and %(money)s at %(home)s",
+        "%(n)d children × %(days)d days need %(carers)s and %(money)s at %(home)s",
         children,
     ) % {
         "n": children,
         "days": need["days"],
-        "carers": need["carers_needed"],
+        "carers": _carers(need["carers_needed"]),
         "money": money(need["money_needed"], need["currency"]),
         "home": home,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import Any
 
 from django.contrib import messages
@@ -24,7 +25,7 @@ from kinward_web.casework.care.actions import (
     plan_for,
 )
 from kinward_web.casework.care.forms import HomeForm, PlanForm
-from kinward_web.casework.care.models import NightPlan
+from kinward_web.casework.care.models import NightPlan, NightPlanRow
 from kinward_web.casework.care.pictures import flow_picture, home_map
 from kinward_web.casework.care.places import position_of
 from kinward_web.casework.care.queries import home_rows, occupied, waiting_cases
@@ -188,7 +189,11 @@ def show_plan(request: HttpRequest, number: int) -> HttpResponse:
             return redirect("casework:plan_show", number)
         refusals = [outcome.stale_refusal] if outcome.stale else []
         refusals += dict.fromkeys(r for rows in outcome.refused.values() for r in rows)
-    rows = list(found.rows.select_related("case", "home", "placement").order_by("home__name", "pk"))
+    rows = list(
+        found.rows.select_related("case", "home", "placement").order_by(
+            "home__name", "home_id", "pk"
+        )
+    )
     codes = [row.case.code for row in rows]
     audit.record_list_read(request.actor, audit.Purpose.PLACEMENT, "plan.read", codes)
     return render(
@@ -200,19 +205,16 @@ def _plan_context(found: NightPlan, rows: list[Any]) -> dict[str, Any]:
     content = found.content
     names = dict(CareHome.objects.values_list("pk", "name"))
     night = content["night"]
-    pairs = [(row.facts["region"], row.home.name) for row in rows]
+    unknown = _("origin unknown")
+    pairs = [(row.facts["origin"] or unknown, row.home.name) for row in rows]
     for row in content["unplaced"]:
-        pairs += [(region, None) for region in row["regions"]]
+        pairs += [(origin or unknown, None) for origin in row["origins"]]
     return {
         "plan": found,
-        "rows": [
-            {
-                "row": row,
-                "reason": texts.reason(row.facts),
-                "state": row.placement and PLACEMENT.state(row.placement.state).label,
-                "tone": row.placement and PLACEMENT.state(row.placement.state).tone,
-            }
-            for row in rows
+        "rows": rows,
+        "groups": [
+            {"home": home, "rows": [_plan_row(row) for row in members]}
+            for home, members in groupby(rows, key=lambda row: row.home)
         ],
         "open": sum(row.placement_id is None for row in rows),
         "unplaced": [
@@ -237,6 +239,16 @@ def _plan_context(found: NightPlan, rows: list[Any]) -> dict[str, Any]:
         "seconds": content["proof"]["seconds"],
         "picture": flow_picture(pairs, _("others"), _("no place")),
         "weights": [(_(row.label), row.value, _(row.unit), _(row.reason)) for row in WEIGHTS],
+    }
+
+
+def _plan_row(row: NightPlanRow) -> dict[str, Any]:
+    state = PLACEMENT.state(row.placement.state) if row.placement else None
+    return {
+        "row": row,
+        "reason": texts.reason(row.facts),
+        "state": state and state.label,
+        "tone": state and state.tone,
     }
 
 
