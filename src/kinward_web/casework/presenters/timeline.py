@@ -71,7 +71,7 @@ def timeline(
         *_services(actor, case),
     ]
     if reach_of(actor.role, "medical.read") is not None:
-        entries += _exams(case)
+        entries += _exams(case, {entry.at for entry in entries})
     return sorted(entries, key=lambda entry: entry.at, reverse=True)
 
 
@@ -91,7 +91,8 @@ def shown_evidence(
         left out.
     """
     rows = []
-    for key, value in evidence.items():
+    for key in (key for key in EVIDENCE if key in evidence):
+        value = evidence[key]
         needs = _NEEDS.get(key)
         if needs is not None and reach_of(actor.role, needs) is None:
             continue
@@ -187,8 +188,9 @@ def _services(actor: Actor, case: Case) -> Iterator[Entry]:
         )
 
 
-def _exams(case: Case) -> Iterable[Entry]:
-    for exam in case.exams.select_related("clinician__agency"):
+def _exams(case: Case, told: set[datetime]) -> Iterable[Entry]:
+    """Yield the examinations that no step of the case has told already."""
+    for exam in case.exams.exclude(examined_at__in=told).select_related("clinician__agency"):
         yield Entry(
             at=exam.examined_at,
             title=_("Examination"),

@@ -29,9 +29,13 @@ def follow_up(request: HttpRequest, code: str) -> HttpResponse:
     case = see_case(request, code)
     _require_reader(request, case)
     today = timezone.localdate()
+    rows = list(case.visits.select_related("visitor__agency"))
+    waiting = [row for row in rows if row.done_at is None and row.cancelled_at is None]
+    # The next visit, and those that are due: the page of any other opens from Today in its time.
+    ready = {row.pk for row in waiting if row.due_on <= today} | {row.pk for row in waiting[:1]}
     visits = [
-        (row, visit_label(row.key), row.done_at is None and row.due_on < today)
-        for row in case.visits.select_related("visitor__agency")
+        (row, visit_label(row.key), row.done_at is None and row.due_on < today, row.pk in ready)
+        for row in rows
     ]
     services = case.services.select_related("given_by__agency")
     sums = services.order_by("currency").values("currency").annotate(total=Sum("cost"))
