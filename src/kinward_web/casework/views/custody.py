@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from kinward_web.casework import actions, custody, custody_graph
+from kinward_web.casework import actions, custody, custody_graph, link_actions
 from kinward_web.casework.engine import next_steps, second_factor_refusals
 from kinward_web.casework.forms import (
     LinkClearanceForm,
@@ -232,7 +232,7 @@ def link_new(request: HttpRequest, code: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         try:
-            made = actions.propose_link_clearance(
+            made = link_actions.propose_link_clearance(
                 request.actor,
                 case,
                 first=data["first"],
@@ -271,11 +271,11 @@ def link(request: HttpRequest, code: str, pk: int) -> HttpResponse:
     if request.method == "POST":
         try:
             if "withdraw" not in request.POST:
-                actions.sign_link_clearance(actor, found)
+                link_actions.sign_link_clearance(actor, found)
                 messages.success(request, _("Signed. The link no longer bars this child's places."))
                 return redirect("casework:link", case.code, pk)
             if form.is_valid():
-                actions.withdraw_link_clearance(actor, found, form.cleaned_data["reason"])
+                link_actions.withdraw_link_clearance(actor, found, form.cleaned_data["reason"])
                 messages.success(request, _("Withdrawn. The link bars again."))
                 return redirect("casework:link", case.code, pk)
         except TransitionRefused as refused:
