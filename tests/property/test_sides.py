@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from registry_strategies import KINDS, Features, Registry, build
 
+from kinward.likelihood import sides
 from kinward.search import posterior_table
 from kinward.search.child_rows import child_rows
 from kinward.search.posterior_table import TableBuilder, group_slots
@@ -65,6 +66,19 @@ def check(wanted: Features, kinds: dict[str, str], monkeypatch: pytest.MonkeyPat
 def test_every_kind(name: str, mutation: str, monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = Features((name,) * 12, children=8, loci=3, mutation=mutation, seed=11)
     check(wanted, {**KINDS, **WIDE}, monkeypatch)
+
+
+@pytest.mark.parametrize("name", [name for name in WIDE if "mother and" not in name])
+def test_parts_that_fall_into_smaller_ones(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At no cost every part is split that can be, although these loci have few alleles."""
+    sides.split_part.cache_clear()
+    monkeypatch.setattr(sides, "PRODUCT_COST", 0)
+    try:
+        for mutation in ("stepwise:0.02,rate2=0.001,range=0.1", "custom"):
+            wanted = Features((name,) * 12, children=8, loci=2, mutation=mutation, seed=5)
+            check(wanted, WIDE, monkeypatch)
+    finally:
+        sides.split_part.cache_clear()
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -41,6 +41,9 @@ MAX_SEPARATORS = 8
 """Most orientations and selectors to go through: 256 terms, beyond which the joint table is
 cheaper."""
 
+PRODUCT_COST = 2
+"""What a number of a product of parts costs, in products of an elimination."""
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -142,7 +145,8 @@ def split_part(shape: Shape, part: Part, alleles: int) -> Split | None:
     inside = {f for part in parts for f in part}
     left = [f for f in factors if f not in inside]
     entries = math.prod(alleles if v.kind == "allele" else 2 for v in network.target)
-    if 2 * (len(parts) + 1) * entries << len(given) > part_plan(shape, part, alleles).work:
+    cost = PRODUCT_COST * (len(parts) + 1) * entries << len(given)
+    if cost > part_plan(shape, part, alleles).work:
         return None
     known = (*network.oriented, *oriented)
     axes = (*selectors, *network.target)

@@ -1,8 +1,9 @@
-"""Missing-child tables: the likelihood ratio of every possible child, one family elimination each.
+"""Missing-child tables: the likelihood ratio of every possible child of each family.
 
 T[row] = P(observation, relatives | the child is the missing child) / P(observation, relatives |
 it is unrelated), for each observation that occurs among the children. Families of one shape are
-eliminated together, one lane each.
+computed together, what they have in common once: from the two sides of the missing child if these
+can be told apart (`side_tables`), else from the joint table of its two alleles.
 """
 
 from __future__ import annotations
@@ -216,13 +217,14 @@ class TableBuilder:
     ) -> tuple[FloatArray, FloatArray]:
         values = self._side_values(typed, shape, sides)
         relatives = values.relatives() if self._sums_to_one(typed) else self._relatives(typed)
-        same = np.empty((len(locus_rows), len(typed.lanes)))
-        values.onto_rows(locus_rows.first, locus_rows.second, 1.0 / locus_rows.chance, same)
-        for row, weights in locus_rows.composite.items():
-            same[row] = values.composite(weights) / locus_rows.chance[row]
+        ratio = np.empty((len(locus_rows), len(typed.lanes)))
         with np.errstate(divide="ignore", invalid="ignore"):
-            same *= np.where(relatives > 0, 1.0 / relatives, np.nan)
-        return same, relatives
+            scale = 1.0 / locus_rows.chance
+            values.onto_rows(locus_rows.first, locus_rows.second, scale, ratio)
+            for row, weights in locus_rows.composite.items():
+                ratio[row] = values.composite(weights) * scale[row]
+            ratio *= np.where(relatives > 0, 1.0 / relatives, np.nan)
+        return ratio, relatives
 
     def _side_values(self, typed: _Typed, shape: Shape, sides: Sides) -> SideValues:
         def observed(genome: int, families: NDArray[np.int64]) -> FloatArray:
@@ -231,15 +233,15 @@ class TableBuilder:
         evaluator = PartEvaluator(shape, self.lane_models[typed.locus], observed, LANES)
         terms = typed.entries().terms(sides.oriented, sides.alike)
 
-        def part(part: Part) -> tuple[FloatArray, NDArray[np.int64]]:
+        def valued(part: Part) -> tuple[FloatArray, NDArray[np.int64]]:
             value, number = evaluator.values(part, terms.entries)
             child = tuple(v for v in part.network.target if v.kind == "allele")
             spread = spread_axes(value, part.network.target, (*sides.selectors, *child))
             return spread.reshape(1 << len(sides.selectors), -1, value.shape[-1]), number
 
-        father, at_father = part(sides.father)
-        mother, at_mother = part(sides.mother)
-        rest, at_rest = part(sides.rest)
+        father, at_father = valued(sides.father)
+        mother, at_mother = valued(sides.mother)
+        rest, at_rest = valued(sides.rest)
         return SideValues(
             father, mother, rest[:, 0], at_father, at_mother, at_rest, terms.start, terms.times
         )

@@ -138,8 +138,7 @@ class Entries:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Terms:
-    """Oriented `entries`: those of family f are start[f] to start[f + 1]; `times` how often each
-    one counts."""
+    """Oriented `entries`, those of family f from start[f] to start[f + 1]; each counts `times`."""
 
     entries: Entries
     start: IntArray
@@ -200,7 +199,7 @@ def _turn(typed, family, turned):  # type: ignore[no-untyped-def]
 def _choices(c, before):  # type: ignore[no-untyped-def]
     """Return in how many ways the bits of c may be shared out within chains of equal genomes.
 
-    `before[g]` is the genome before g in its chain, -1 for the first one. None if a genome is
+    `before[g]` is the genome before g in its chain, -1 for the first one. 0 if a genome is
     turned around and the one before it is not: the orientation counts with another one.
     """
     ways = 1.0
