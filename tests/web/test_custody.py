@@ -290,7 +290,7 @@ def test_number_of_queries_does_not_grow(world, django_assert_num_queries) -> No
 
     small, large = build(1), build(4)
     small.case, large.case  # noqa: B018  (loaded beforehand)
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(15):
         assert len(custody.screen(small, NOW).denials) == 1
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(15):
         assert len(custody.screen(large, NOW).denials) == 16

@@ -54,42 +54,44 @@ def _barring_involvements() -> Q:
 
 
 def links_of(people: Collection[int], only_to_barring: bool = False) -> set[Edge]:
-    """Return every link of the people given, in three queries however many they are.
+    """Return every link of the people given, in a fixed number of queries.
 
-    :param only_to_barring: leave out links whose other end bars nobody.
+    Each query begins at an index over the people given, whatever the size of the registry.
+
+    :param only_to_barring: leave out links whose two ends both bar nobody.
     """
     if not people:
         return set()
-    barring = Involvement.objects.filter(_barring_involvements()).values("person_id")
-    to_first = {"first_id__in": barring} if only_to_barring else {}
-    to_second = {"second_id__in": barring} if only_to_barring else {}
-    links = Link.objects.filter(
-        Q(first_id__in=people, **to_second) | Q(second_id__in=people, **to_first),
-        retracted_at__isnull=True,
-    ).values_list("first_id", "second_id", "kind", "pk")
+    live = Link.objects.filter(retracted_at__isnull=True)
+    columns = ("first_id", "second_id", "kind", "pk")
+    links = {
+        *live.filter(first_id__in=people).values_list(*columns),
+        *live.filter(second_id__in=people).values_list(*columns),
+    }
     found = {_edge(one, two, kind, f"link:{pk}") for one, two, kind, pk in links}
-    with_whom = {"household__members__person_id__in": barring} if only_to_barring else {}
     members = HouseholdMember.objects.filter(
         person_id__in=people,
         retracted_at__isnull=True,
         household__members__retracted_at__isnull=True,
-        **with_whom,
     ).values_list("person_id", "household__members__person_id", "household_id")
     found |= {
         _edge(one, two, "household", f"household:{pk}") for one, two, pk in members if one != two
     }
-    with_whom = {"identifier__uses__person_id__in": barring} if only_to_barring else {}
     uses = IdentifierUse.objects.filter(
         person_id__in=people,
         retracted_at__isnull=True,
         identifier__institution__isnull=True,
         identifier__uses__retracted_at__isnull=True,
-        **with_whom,
     ).values_list("person_id", "identifier__uses__person_id", "identifier__kind", "identifier_id")
     found |= {
         _edge(one, two, kind, f"identifier:{pk}") for one, two, kind, pk in uses if one != two
     }
-    return found
+    if not only_to_barring:
+        return found
+    ends = {end for edge in found for end in (edge.low, edge.high)}
+    rows = Involvement.objects.filter(_barring_involvements(), person_id__in=ends)
+    barring = set(rows.values_list("person_id", flat=True))
+    return {edge for edge in found if edge.low in barring or edge.high in barring}
 
 
 def within(people: Collection[int], steps: int) -> set[int]:
