@@ -466,10 +466,12 @@ class _Maker:
 
     def attend(self, children: list[_Child]) -> None:
         """Examinations, times of rescue, visits, services, and what the guard refused."""
-        rescued = [child for child in children if "rescue" in child.times]
-        for child in rescued:
-            child.case.rescued_at = child.times["rescue"]
-        Case.objects.bulk_update([c.case for c in rescued], ["rescued_at"], batch_size=500)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE casework_case SET rescued_at = r.made_at FROM casework_transitionrecord r "
+                "WHERE r.machine = 'case' AND r.rule = 'rescue' "
+                "AND r.subject_id = casework_case.id AND casework_case.rescued_at IS NULL"
+            )
         MedicalExam.objects.bulk_create(
             (self._exam(child) for child in children if "clear_medically" in child.times),
             batch_size=_BATCH,

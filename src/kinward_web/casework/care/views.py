@@ -55,11 +55,16 @@ def care_places(request: HttpRequest) -> HttpResponse:
     regions = sorted({home.region for home in homes})
     chosen = request.GET.get("region", "")
     listed = [row for row in rows if chosen in ("", row["home"].region)]
+    page = Paginator(listed, _PER_PAGE).get_page(request.GET.get("page"))
+    for row in page:
+        home = read[row["home"].pk]
+        row["level"] = texts.level_name(home.medical_level)
+        row["money"] = texts.money(home.money, home.currency)
     return render(
         request,
         "casework/care_places.html",
         {
-            "page": Paginator(listed, _PER_PAGE).get_page(request.GET.get("page")),
+            "page": page,
             "map": _map(listed),
             "regions": regions,
             "chosen": chosen,
@@ -90,8 +95,6 @@ def _home_row(home: CareHome, row: Home, taken: Any) -> dict[str, Any]:
         "free": free,
         "room": takes if row.receiving else 0,
         "carers_needed": row.carers_for(row.infants, row.older),
-        "level": texts.level_name(home.medical_level),
-        "money": texts.money(row.money, row.currency),
         "days_paid": row.money // (row.cost * (there + expected))
         if row.cost and there + expected
         else None,

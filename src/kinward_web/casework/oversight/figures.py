@@ -27,7 +27,7 @@ from django.db.models import (
 )
 from django.utils import timezone
 
-from kinward_web.accounts.api import Actor
+from kinward_web.accounts.api import Actor, Agency
 from kinward_web.audit.api import AuditEvent
 from kinward_web.casework.care.queries import home_rows
 from kinward_web.casework.models import CareHome, Case, Service, TransitionRecord, Visit
@@ -127,7 +127,10 @@ def figures(actor: Actor, campaign: int | None, moment: datetime) -> Figures:
             count=Count("pk"), late=overdue, sent=back
         )
     }
-    visits = Visit.objects.filter(case__in=cases, cancelled_at__isnull=True)
+    visits = Visit.objects.filter(cancelled_at__isnull=True)
+    services = Service.objects.all()
+    if not _everything(actor, campaign):
+        visits, services = visits.filter(case__in=cases), services.filter(case__in=cases)
     open_visits = visits.aggregate(
         missed=Count("pk", filter=Q(done_at__isnull=True, due_on__lt=_today(moment))),
         concerns=Count("pk", filter=Q(concern=True, concern_settled_at__isnull=True)),
@@ -145,7 +148,7 @@ def figures(actor: Actor, campaign: int | None, moment: datetime) -> Figures:
         late=_late(cases, moment),
         visits_missed=open_visits["missed"],
         concerns_open=open_visits["concerns"],
-        services=_services(cases),
+        services=_services(services),
         homes_short=short,
         homes=homes,
         refusals=_refusals(actor),
@@ -154,6 +157,11 @@ def figures(actor: Actor, campaign: int | None, moment: datetime) -> Figures:
 
 def _today(moment: datetime) -> date:
     return timezone.localtime(moment).date()
+
+
+def _everything(actor: Actor, campaign: int | None) -> bool:
+    """Whether no case is out of reach, so that rows need not be looked up case by case."""
+    return reach_of(actor.role, ACT) == Reach.ALL and campaign is None
 
 
 def _cases(actor: Actor, campaign: int | None) -> QuerySet[Case]:
@@ -171,11 +179,16 @@ def _late(cases: QuerySet[Case], moment: datetime) -> tuple[Late, ...]:
     """Count overdue clocks by state and by the agencies whose people should have acted."""
     rows = (
         cases.filter(due_at__lt=moment)
-        .values_list("state", "parties__agency__kind", "parties__agency__name")
+        .values_list("state", "parties__agency_id")
         .annotate(count=Count("pk"))
     )
+    # Names are looked up once per agency, not joined to every case.
+    agencies = {
+        pk: (kind, name) for pk, kind, name in Agency.objects.values_list("pk", "kind", "name")
+    }
     found = []
-    for state, kind, agency, count in rows:
+    for state, number, count in rows:
+        kind, agency = agencies.get(number, ("", ""))
         for rule in CASE.from_state(state):
             kinds = {k.value for role in rule.roles for k in ROLES[role].agencies}
             if rule.clock and kind in kinds:
@@ -183,10 +196,9 @@ def _late(cases: QuerySet[Case], moment: datetime) -> tuple[Late, ...]:
     return tuple(sorted(found, key=lambda row: (-row.count, str(row.step), row.agency)))
 
 
-def _services(cases: QuerySet[Case]) -> tuple[tuple[Any, int, Decimal, str], ...]:
+def _services(services: QuerySet[Service]) -> tuple[tuple[Any, int, Decimal, str], ...]:
     rows = (
-        Service.objects.filter(case__in=cases)
-        .order_by()
+        services.order_by()
         .values_list("kind", "currency")
         .annotate(count=Count("pk"), money=Sum("cost"))
     )
@@ -271,7 +283,7 @@ def pace(actor: Actor, campaign: int | None, moment: datetime) -> Pace:
         output_field=DateTimeField(),
     )
     records = TransitionRecord.objects.filter(machine="case", rule__in=_STAGES).order_by()
-    if reach_of(actor.role, ACT) != Reach.ALL or campaign is not None:
+    if not _everything(actor, campaign):
         records = records.filter(subject_id__in=cases.values("pk"))
     rows = (
         records.annotate(hours=(_Seconds(F("made_at")) - _Seconds(rescued)) / 3600)
