@@ -1,4 +1,4 @@
-# Targets: demo serve test test-all check bench verify lock clean.
+# Targets: demo serve test test-all check messages bench verify lock clean.
 # Each makes .venv by itself with $(PYTHON), which must be 3.11 or newer: `make test PYTHON=python3.12`.
 
 PYTHON ?= python3
@@ -10,7 +10,7 @@ STAMP := $(VENV)/.ready
 LOCK_VENV := build/lock-venv
 
 .DEFAULT_GOAL := test
-.PHONY: demo serve test test-all check bench verify lock clean
+.PHONY: demo serve test test-all check messages bench verify lock clean
 
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -26,7 +26,12 @@ demo: $(STAMP)
 	$(BIN)/kinward demo --out build/demo
 
 serve: $(STAMP)
+	$(BIN)/python tools/catalogues.py compile
 	$(BIN)/kinward serve --demo --home build/web-demo
+
+# Run it after strings changed; then translate the empty msgstr in src/kinward_web/locale.
+messages: $(STAMP)
+	$(BIN)/python tools/catalogues.py update
 
 check: $(STAMP)
 	$(BIN)/ruff check .

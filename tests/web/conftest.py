@@ -34,7 +34,10 @@ for variable in ("DATABASE_URL", "KINWARD_DEMO", "KINWARD_COUNTRY", "KINWARD_HOS
     os.environ.pop(variable, None)
 
 import django  # noqa: E402
+from catalogues import compile_stale  # noqa: E402
 
+# The installation compiled the catalogues of its day; a source may have changed since.
+compile_stale()
 django.setup()
 
 from allauth.account.internal.flows.login import record_authentication  # noqa: E402
