@@ -64,6 +64,8 @@ def expected(rule, role, which, subject, world) -> set[str]:
     codes = set() if role in rule.roles else {"role"}
     if which == "other" and not rule.anyone and not offered:
         codes |= {"agency"}
+    if "not_the_author" in rule.guards and (role, which) == (Role.FAMILY_LIAISON, "own"):
+        codes |= {"author"}
     if "actor_is_receiver" in rule.guards and not offered:
         codes |= {"not_receiver"}
     if "actor_is_foreign_receiver" in rule.guards and (role, which) != (

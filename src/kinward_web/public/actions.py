@@ -92,7 +92,7 @@ def edit_notice(
 
     :raises TransitionRefused: it is no draft any more, or the role writes none.
     """
-    notice = Publication.objects.select_for_update().select_related("case").get(pk=notice.pk)
+    notice = Publication.objects.select_for_update().get(pk=notice.pk)
     if notice.state != "draft" or not may_draft(actor):
         raise TransitionRefused(
             [

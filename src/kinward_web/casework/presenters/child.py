@@ -164,7 +164,7 @@ def _kind(machine: Machine, rule: Rule) -> str:
     keys = [row.key for row in machine.states if row.rail]
     if rule.clock is not None:
         return "forward"
-    if rule.target not in keys:
+    if rule.target not in keys or machine.state(rule.target).final:
         return "other"
     places = [keys.index(source) for source in rule.sources if source in keys]
     if not places:
