@@ -54,8 +54,8 @@ _KEYWORDS = {
     "npgettext_lazy": ((1, "c"), 2, 3),
 }
 # Both languages have one form for every number.
-_HEADER = r"""# Catalogue of Kinward, made by the team and unverified: not yet reviewed by native speakers in the
-# field. Written anew by `make messages`; only the lines of msgstr are edited.
+_HEADER = r"""# Catalogue of Kinward, made by the team and unverified: not yet reviewed by native
+# speakers in the field. Written anew by `make messages`; only the lines of msgstr are edited.
 msgid ""
 msgstr ""
 "Language: {language}\n"
