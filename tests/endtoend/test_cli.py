@@ -558,7 +558,7 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
 
 def test_interruption_leaves_nothing(tmp_path: Path) -> None:
     assert run(
-        "simulate", "--children", "2000", "--families", "40000", "--kinds", "sibling=1",
+        "simulate", "--children", "2000", "--families", "40000", "--kinds", "uncle and aunt=1",
         "--out", tmp_path, "--seed", "1",
     ) == 0  # fmt: skip
     before = sorted(tmp_path.iterdir())

@@ -11,7 +11,6 @@ from kinward.model.locus_model import GeneticModel
 from kinward.model.mutation import default_mutation
 from kinward.model.population import load_population
 from kinward.model.profile import TypingModel
-from kinward.search import evidence
 from kinward.search.evidence import column_tables, distinct_evidence
 from kinward.search.posterior_table import group_slots
 from kinward.search.rank import PairScorer, pair_scorer
@@ -37,11 +36,7 @@ def scorer(registry: SimulatedRegistry) -> PairScorer:
     return pair_scorer(registry.children, registry.families, model)
 
 
-@pytest.mark.parametrize("limit", [1, 1 << 31])
-def test_columns_are_the_tables(
-    scorer: PairScorer, limit: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(evidence, "KEY_LIMIT", limit)
+def test_columns_are_the_tables(scorer: PairScorer) -> None:
     slots = np.flatnonzero(~scorer.slots.coded)
     for group in group_slots(scorer.families, scorer.slots, slots):
         tables = column_tables(scorer.families, scorer.builder, group)

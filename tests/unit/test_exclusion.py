@@ -7,7 +7,7 @@ import pytest
 from numba import njit
 
 from kinward.search import exclusion
-from kinward.search.exclusion import GROUP, PLANES, allowed_exclusions
+from kinward.search.exclusion import PLANES, allowed_exclusions, padded
 
 
 @njit
@@ -41,10 +41,12 @@ def unpacked(words: np.ndarray, slots: int) -> np.ndarray:
 def chosen_rows(rng: np.random.Generator, loci: int, rows: int) -> np.ndarray:
     """Choose a row per locus, some of them the empty one, and pad with it."""
     chosen = rng.integers(0, rows + 1, loci)
-    return np.concatenate([chosen, np.full(-loci % GROUP, rows)]).astype(np.int64)
+    return np.concatenate([chosen, np.full(padded(loci) - loci, rows)]).astype(np.int64)
 
 
-@pytest.mark.parametrize("loci", [1, 6, 7, 8, 24, 28, 29, 35, 36, 56, 57, 64, 100, 127])
+@pytest.mark.parametrize(
+    "loci", [1, 2, 3, 4, 6, 7, 8, 10, 11, 23, 24, 28, 29, 31, 32, 35, 36, 56, 57, 64, 100, 127]
+)
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.97, 1.0])
 def test_counts_and_limits(loci: int, share: float) -> None:
     rng = np.random.default_rng(loci)
@@ -62,7 +64,7 @@ def test_counts_and_limits(loci: int, share: float) -> None:
     counted = weight @ unpacked(planes[:top], slots).astype(np.int64)
     np.testing.assert_array_equal(counted, truth)
     masks = np.zeros((2, bits.shape[1]), dtype=np.uint64)
-    out = np.zeros(slots, dtype=np.uint32)
+    out = np.zeros(slots + 1, dtype=np.uint32)
     for limit in sorted({0, 1, 2, 3, 4, 7, loci // 2, loci - 1, loci}):
         compare(planes, top, limit, masks)
         np.testing.assert_array_equal(unpacked(masks[0], slots), truth <= limit)
@@ -74,10 +76,10 @@ def test_counts_and_limits(loci: int, share: float) -> None:
 @pytest.mark.parametrize("slots", [1, 63, 64, 65, 127, 128, 129, 300])
 def test_extraction_of_every_bit_and_none_behind_the_last(slots: int) -> None:
     words = (slots + 63) // 64
-    out = np.zeros(slots, dtype=np.uint32)
+    out = np.zeros(slots + 1, dtype=np.uint32)
     masks = np.full((2, words), 2**64 - 1, dtype=np.uint64)
     assert extract(masks, slots, out) == slots
-    np.testing.assert_array_equal(out, np.arange(slots))
+    np.testing.assert_array_equal(out[:slots], np.arange(slots))
     for bit in range(slots):
         masks = np.zeros((2, words), dtype=np.uint64)
         masks[0, bit >> 6] = np.uint64(1) << np.uint64(bit & 63)

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from kinward.model.locus_model import GeneticModel
@@ -174,8 +175,7 @@ def _draw(
     population. Each drawn child is typed at the loci of a child of the search taken at random.
     """
     half = DRAWS_PER_SLOT // 2
-    slots = ratios[0].shape[1]
-    total = np.zeros((slots, DRAWS_PER_SLOT))
+    total = np.zeros((ratios[0].shape[1], DRAWS_PER_SLOT))
     excess = np.zeros_like(total)
     pattern = typed[random.integers(len(typed), size=total.shape)]
     for locus, ratio in enumerate(ratios):
@@ -188,14 +188,22 @@ def _draw(
             # One without theta, if the frequencies sum to one.
             sums = np.where(related[-1] > 0, related[-1] / unrelated[-1], 1.0)
         excess += np.where(pattern[:, :, locus], np.log10(sums)[:, None], 0.0)
-        for slot in range(slots):
-            mine = related[:, slot]
-            row = np.concatenate(
-                [
-                    np.searchsorted(mine, point[slot, :half] * mine[-1], side="right"),
-                    np.searchsorted(unrelated, point[slot, half:] * unrelated[-1], side="right"),
-                ]
-            )
-            drawn = log_ratio[np.minimum(row, len(ratio) - 1), slot]
-            total[slot] += np.where(pattern[slot, :, locus], drawn, 0.0)
+        _look_up(related, unrelated, point, half, log_ratio, pattern[:, :, locus], total)
     return total, total - excess
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _look_up(related, unrelated, point, half, log_ratio, typed, total):  # type: ignore[no-untyped-def]
+    """Add log10 T of the row that each point of (slots, draws) falls on, where typed.
+
+    `related` (rows, slots) and `unrelated` (rows,) are cumulated chances, of which the first
+    `half` of the draws use the former; points go from 0 to 1.
+    """
+    rows, slots = related.shape
+    for slot in range(slots):
+        mine = related[:, slot].copy()
+        for draw in range(point.shape[1]):
+            if typed[slot, draw]:
+                chances = mine if draw < half else unrelated
+                row = np.searchsorted(chances, point[slot, draw] * chances[-1], side="right")
+                total[slot, draw] += log_ratio[min(row, rows - 1), slot]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kinward.model.registry import FamilyTable
-from kinward.search.posterior_table import TableBuilder, group_slots
+from kinward.search.posterior_table import SlotGroup, TableBuilder, group_slots
 from kinward.search.record import FamilyFinding
 from kinward.search.slots import Slots, parents_among
 
@@ -60,6 +61,7 @@ def check_families(
     builder: TableBuilder,
     plain: Callable[[], TableBuilder],
     columns: NDArray[np.intp],
+    threads: int = 1,
 ) -> tuple[FamilyFinding, ...]:
     """Return families whose relatives contradict each other without mutation.
 
@@ -74,18 +76,24 @@ def check_families(
     if not len(chosen):
         return ()
     strict = plain()
+
+    def check(group: SlotGroup, locus: int) -> tuple[int, list[int], list[int]]:
+        numbers = slots.family[group.slots]
+        zero = strict.relatives(group, locus) == 0.0
+        if not zero.any():
+            return locus, [], []
+        under_model = builder.relatives(group, locus) == 0.0
+        return locus, numbers[zero].tolist(), numbers[under_model].tolist()
+
+    groups = group_slots(families, slots, chosen.astype(np.int64))
+    pairs = [(group, locus) for group in groups for locus in range(len(columns))]
     contradicted: dict[int, set[int]] = {}
     impossible: dict[int, set[int]] = {}
-    for group in group_slots(families, slots, chosen.astype(np.int64)):
-        numbers = slots.family[group.slots]
-        for locus in range(len(columns)):
-            zero = np.flatnonzero(strict.relatives(group, locus) == 0.0)
-            if not len(zero):
-                continue
-            for family in numbers[zero].tolist():
+    with ThreadPoolExecutor(max_workers=threads) as pool:
+        for locus, without_mutation, under_model in pool.map(check, *zip(*pairs, strict=True)):
+            for family in without_mutation:
                 contradicted.setdefault(family, set()).add(locus)
-            under_model = builder.relatives(group, locus)
-            for family in numbers[under_model == 0.0].tolist():
+            for family in under_model:
                 impossible.setdefault(family, set()).add(locus)
     return tuple(
         FamilyFinding(

@@ -22,11 +22,12 @@ from kinward.search import exclusion
 from kinward.search.chance import chance_matches
 from kinward.search.child_rows import ChildRows
 from kinward.search.consistency import check_families
+from kinward.search.evidence import column_tables
 from kinward.search.parent_tables import OneParentTable, ParentTables
 from kinward.search.posterior_table import SlotGroup, group_slots
 from kinward.search.rank import Hits, PairScorer, below_together, pair_scorer, rank
 from kinward.search.record import FamilyFinding, SearchRun
-from kinward.search.scan import quantise, scan_table
+from kinward.search.scan import budgets, penalties, scan_table, spread
 from kinward.search.slots import Slots
 
 __all__ = ["PreparedModel", "on_x", "prepare_model", "search", "time_scan"]
@@ -39,10 +40,10 @@ Progress = Callable[[str, int, int], None]
 """Called with a stage's name, work done and work in all."""
 
 CODED_BLOCK = 8192
-TABLE_BLOCK = 1024
+TABLE_BLOCK = 512
 """Slots per block: their bits or bytes stay in the second-level cache."""
-TABLE_BUILD = 4096
-"""Slots whose tables are built together: calls are few, and memory stays bounded."""
+TABLE_BUILD = 1 << 15
+"""Slots whose tables are built together: many share a column, and memory stays bounded."""
 FIRST_HITS = 1 << 14
 
 
@@ -147,7 +148,9 @@ def search(
     scorer = pair_scorer(children, families, model)
     slots = scorer.slots
     clock.lap("prepare")
-    findings = check_families(families, slots, scorer.builder, scorer.plain, scorer.columns)
+    findings = check_families(
+        families, slots, scorer.builder, scorer.plain, scorer.columns, threads
+    )
     clock.lap("check families")
     if on_findings is not None:
         on_findings(findings)
@@ -223,10 +226,11 @@ class _Clock:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _OneParentFilter:
-    """What the scan of one-parent slots discards pairs by; see `exclusion`."""
+    """What the scan of one-parent slots discards pairs by; see `exclusion.scan_one_parent`."""
 
     limits: IntArray
     steps: NDArray[np.int8]
+    tops: IntArray
     scale: float
 
 
@@ -259,6 +263,10 @@ class _Work:
         self.mother = everything[slots.coded & ~slots.father_typed]
         self.alone = everything[both]
         self.tabulated = everything[~slots.coded]
+        # Loci by the chance that two alleles are equal: the more of them, the more a locus tells.
+        equal = [float((m.frequencies**2).sum()) for m in scorer.builder.models]
+        self.telling_first = np.argsort(equal, kind="stable")
+        self.in_order = np.ascontiguousarray(self.rows.rows[:, self.telling_first])
         self.alleles = np.array([len(m.frequencies) for m in scorer.builder.models], dtype=np.int64)
 
     def run(self, threads: int, progress: Progress | None) -> tuple[Hits, dict[str, Hits]]:
@@ -291,19 +299,11 @@ class _Work:
         }
 
     def _table_jobs(self) -> Iterator[Job]:
-        """Yield jobs that each build the tables of about TABLE_BUILD slots and scan them."""
+        """Yield jobs that each build the tables of slots of one structure and scan them."""
         scorer = self.scorer
-        batch: list[SlotGroup] = []
-        size = 0
         for group in group_slots(scorer.families, scorer.slots, self.tabulated):
             for part in group.parts(TABLE_BUILD):
-                batch.append(part)
-                size += len(part.slots)
-                if size >= TABLE_BUILD:
-                    yield partial(_labelled, "full", partial(self._table_batch, batch))
-                    batch, size = [], 0
-        if batch:
-            yield partial(_labelled, "full", partial(self._table_batch, batch))
+                yield partial(_labelled, "full", partial(self._table_part, part))
 
     def coded_jobs(self) -> Iterator[Job]:
         """Yield the scans of coded slots with all their relatives."""
@@ -328,16 +328,23 @@ class _Work:
             yield partial(_labelled, label, scan)
 
     def _one_parent_filter(self, table: OneParentTable) -> _OneParentFilter:
+        t = self.tables
         best = exclusion.best_one_parent(
-            table.ratios, table.excluded, table.start, table.codes, self.tables.row_start
+            table.ratios, table.excluded, table.start, table.codes, t.row_start
         )
-        limits = exclusion.allowed_exclusions(
-            best, self.rows.rows, self.tables.row_start, self.threshold
-        )
+        limits = exclusion.allowed_exclusions(best, self.rows.rows, t.row_start, self.threshold)
         with np.errstate(divide="ignore"):
-            steps, scale = quantise(np.log10(table.ratios))
+            steps, scale = exclusion.quantise(np.log10(table.ratios))
+        tops = np.concatenate(
+            [
+                steps[start:stop].reshape(-1, size).max(axis=1)
+                for start, stop, size in zip(
+                    table.start[:-1], table.start[1:], table.codes, strict=True
+                )
+            ]
+        )
         steps = np.concatenate([steps, np.zeros(int(table.codes.max()), dtype=np.int8)])
-        return _OneParentFilter(limits, steps, scale)
+        return _OneParentFilter(limits, steps, tops.astype(np.int64), scale)
 
     def _two_parent_filter(self) -> _TwoParentFilter:
         """Return limits and thresholds with composite rows left out.
@@ -376,14 +383,16 @@ class _Work:
         father: bool,
     ) -> Hits:
         codes = self._codes(block, father=father)
-        by_slot = np.ascontiguousarray(codes.T).astype(np.uint16)
+        order = self.telling_first
+        by_slot = np.ascontiguousarray(codes[order].T).astype(np.uint16)
         rows = self.tables.row_start
         bits = exclusion.bit_rows_one_parent(codes, table.excluded, table.start, table.codes, rows)
         return _collect(
             block,
             lambda out: exclusion.scan_one_parent(
-                bits, by_slot, self.rows.rows, filter_.limits, rows, table.ratios, filter_.steps,
-                filter_.scale, table.start, table.codes, self.threshold, out,
+                bits, by_slot, self.in_order, filter_.limits, rows[order], table.ratios,
+                filter_.steps, filter_.tops, filter_.scale, table.start[order],
+                table.codes[order], self.threshold, out,
             ),
         )  # fmt: skip
 
@@ -394,12 +403,13 @@ class _Work:
             father, mother, t.shown, t.hand_start, t.codes, self.alleles, t.row_start, t.first,
             t.second,
         )  # fmt: skip
+        by_slot = [np.ascontiguousarray(codes.T) for codes in (father, mother)]
         hits = _collect(
             block,
             lambda out: exclusion.scan_two_parents(
-                bits, father, mother, filter_.children, filter_.limits, t.row_start, filter_.best,
-                t.father, t.mother, t.hand_start, t.codes, t.first, t.second, t.scale,
-                filter_.thresholds, out,
+                bits, by_slot[0], by_slot[1], filter_.children, filter_.limits, t.row_start,
+                filter_.best, t.father, t.mother, t.hand_start, t.codes, t.first, t.second,
+                t.scale, filter_.thresholds, out,
             ),
         )  # fmt: skip
         composite = self.rows.composite[hits.child]
@@ -407,43 +417,25 @@ class _Work:
         log10_lr[composite] = self.scorer.full(hits.child[composite], hits.slot[composite])
         return Hits(hits.child, hits.slot, log10_lr).where(log10_lr >= self.threshold)
 
-    def _table_batch(self, groups: Sequence[SlotGroup]) -> Hits:
-        scorer = self.scorer
-        slots = np.concatenate([group.slots for group in groups])
-        rows = self.tables.row_start
-        ratios = np.zeros((int(rows[-1]) + 1, len(slots)))
-        start = 0
-        for group in groups:
-            span = slice(start, start + len(group.slots))
-            for locus in range(len(scorer.columns)):
-                table, _ = scorer.builder.tables(group, locus)
-                ratios[rows[locus] : rows[locus + 1], span] = table
-            start = span.stop
+    def _table_part(self, group: SlotGroup) -> Hits:
+        scorer, rows = self.scorer, self.tables.row_start
+        tables = column_tables(scorer.families, scorer.builder, group)
+        tops = tables.tops()
+        budget, scale = budgets(tops, self.rows.rows, rows, self.threshold)
+        steps = penalties(tables.log_ratios, tops, scale, tables.start, tables.columns, rows)
+        block = np.empty((int(rows[-1]) + 1, TABLE_BLOCK), dtype=np.uint8)
         found = []
-        for first in range(0, len(slots), TABLE_BLOCK):
+        for first in range(0, len(group.slots), TABLE_BLOCK):
             span = slice(first, first + TABLE_BLOCK)
-            found.append(self._table_block(slots[span], ratios[:, span].copy()))
+            which = np.ascontiguousarray(tables.which[:, span])
+            size = which.shape[1]
+            spread(steps, which, tables.start, tables.columns, rows, block[:, :size])
+            scan = partial(
+                scan_table, block[:, :size], budget, tables.log_ratios, which, tables.start,
+                tables.columns, self.rows.rows, rows, self.threshold,
+            )  # fmt: skip
+            found.append(_collect(group.slots[span], scan))
         return Hits.joined(found)
-
-    def _table_block(self, slots: IntArray, ratios: FloatArray) -> Hits:
-        """Scan one block given its ratios (rows + 1, slots), which are overwritten."""
-        with np.errstate(divide="ignore"):
-            log_ratios = np.log10(ratios[:-1], out=ratios[:-1])
-        # An impossible family has no LR at all: it reaches no threshold.
-        log_ratios[np.isnan(log_ratios)] = -np.inf
-        steps, scale = quantise(ratios)
-        return _collect(
-            slots,
-            lambda out: scan_table(
-                steps,
-                scale,
-                ratios,
-                self.rows.rows,
-                self.tables.row_start,
-                self.threshold,
-                out,
-            ),
-        )
 
 
 def _labelled(kind: str, scan: Callable[[], Hits]) -> tuple[str, Hits]:

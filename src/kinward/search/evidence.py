@@ -15,13 +15,12 @@ from numpy.typing import NDArray
 
 from kinward.model.registry import FamilyTable
 from kinward.search.posterior_table import SlotGroup, TableBuilder
+from kinward.search.side_tables import distinct
 
 __all__ = ["ColumnTables", "column_tables", "distinct_evidence"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
-KEY_LIMIT = 1 << 31
-"""Keys are numbered afresh from here on, so that the next genotype code cannot overflow them."""
 Map = Callable[[Callable[[int], "tuple[FloatArray, IntArray]"], Iterable[int]], Iterable[
     "tuple[FloatArray, IntArray]"
 ]]  # fmt: skip
@@ -37,17 +36,15 @@ def distinct_evidence(
     """
     codes = families.genotypes.codes[group.people, column].astype(np.int64)
     codes[:, list(group.hidden)] = 0
-    key = np.zeros(len(codes), dtype=np.int64)
-    for person in np.flatnonzero(codes.any(axis=0)):
-        if key.max() >= KEY_LIMIT:
-            key = np.unique(key, return_inverse=True)[1]
-        key = key * (int(codes[:, person].max()) + 1) + codes[:, person]
+    columns = [codes[:, person] for person in np.flatnonzero(codes.any(axis=0))]
+    alone = np.zeros(len(codes), dtype=np.int64)
     if families.typing:
         fallible = np.isin(group.people, list(families.typing)).any(axis=1)
-        key[fallible] = -1 - np.flatnonzero(fallible)
-    _, first, which = np.unique(key, return_index=True, return_inverse=True)
+        alone[fallible] = 1 + np.flatnonzero(fallible)
+    columns.append(alone)
+    which, first = distinct(columns, [int(column.max()) + 1 for column in columns])
     shown = replace(group, slots=group.slots[first], people=group.people[first])
-    return shown, which.astype(np.int64)
+    return shown, which
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,6 +60,15 @@ class ColumnTables:
     start: IntArray
     columns: IntArray
     log_ratios: FloatArray
+
+    def tops(self) -> FloatArray:
+        """Return the largest log10 T of every child row, loci one after the other."""
+        parts = []
+        for locus, size in enumerate(self.columns.tolist()):
+            span = slice(int(self.start[locus]), int(self.start[locus + 1]))
+            columns = self.log_ratios[span].reshape(-1, size)
+            parts.append(np.max(columns, axis=1, initial=-np.inf, where=~np.isnan(columns)))
+        return np.concatenate(parts)
 
 
 def column_tables(

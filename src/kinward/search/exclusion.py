@@ -25,6 +25,8 @@ __all__ = [
     "best_two_parents",
     "bit_rows_one_parent",
     "bit_rows_two_parents",
+    "padded",
+    "quantise",
     "scan_one_parent",
     "scan_two_parents",
     "survivors_of",
@@ -34,14 +36,27 @@ FloatArray = NDArray[np.float64]
 PLANES = 7
 """Bit planes of a count: up to 127 loci."""
 GROUP = 7
-"""Rows that one carry-save step adds up."""
+"""Rows that one carry-save step adds up; up to `FEW` that are left over cost less."""
+FEW = 3
 NARROW = 28
 """Rows whose count fits into five planes."""
 
 _DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
-_BIT_OF = np.zeros(64, dtype=np.int64)
+_BIT_OF = np.zeros(64, dtype=np.uint64)
 for _bit in range(64):
     _BIT_OF[(((1 << _bit) * 0x03F79D71B4CB0A89) & (2**64 - 1)) >> 58] = _bit
+
+
+def quantise(log_ratios: FloatArray) -> tuple[NDArray[np.int8], float]:
+    """Round log10 T up to steps that fit into bytes; returns them and the steps per unit.
+
+    Values below the byte range, zero LR among them, become its lowest value: still an upper
+    bound. The steps shrink if the largest value asks for it.
+    """
+    largest = float(np.max(log_ratios, initial=0.0, where=np.isfinite(log_ratios)))
+    scale = min(16.0, 126.0 / max(largest, 1e-9))
+    steps = np.ceil(np.maximum(log_ratios * scale, -128))
+    return steps.astype(np.int8), scale
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -241,6 +256,25 @@ def _add_number(p0, p1, p2, ones, twos, fours):  # type: ignore[no-untyped-def]
     return p0 ^ ones, half ^ carry, top ^ next_carry, (p2 & fours) | (top & next_carry)
 
 
+@njit(cache=True, nogil=True, error_model="numpy")
+def padded(loci):  # type: ignore[no-untyped-def]
+    """Return to how many rows those of a child are filled up with empty ones for counting."""
+    left = loci % GROUP
+    return loci - left + (0 if not left and loci else FEW if 0 < left <= FEW else GROUP)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _carry(planes, w, carry, wide):  # type: ignore[no-untyped-def]
+    """Add a carry into the planes above the third."""
+    next_carry = planes[3, w] & carry
+    planes[3, w] ^= carry
+    carry = planes[4, w] & next_carry
+    planes[4, w] ^= next_carry
+    if wide:
+        planes[6, w] ^= planes[5, w] & carry
+        planes[5, w] ^= carry
+
+
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _count(bits, chosen, planes):  # type: ignore[no-untyped-def]
     """Add up the chosen rows into bit planes (PLANES, words).
@@ -249,7 +283,8 @@ def _count(bits, chosen, planes):  # type: ignore[no-untyped-def]
     """
     words = bits.shape[1]
     wide = len(chosen) > NARROW
-    for group in range(len(chosen) // GROUP):
+    groups = len(chosen) // GROUP
+    for group in range(groups):
         at = GROUP * group
         a, b, c, d = chosen[at], chosen[at + 1], chosen[at + 2], chosen[at + 3]
         e, f, g = chosen[at + 4], chosen[at + 5], chosen[at + 6]
@@ -270,13 +305,19 @@ def _count(bits, chosen, planes):  # type: ignore[no-untyped-def]
             planes[0, w], planes[1, w], planes[2, w], carry = _add_number(
                 planes[0, w], planes[1, w], planes[2, w], ones, twos, fours
             )
-            next_carry = planes[3, w] & carry
-            planes[3, w] ^= carry
-            carry = planes[4, w] & next_carry
-            planes[4, w] ^= next_carry
-            if wide:
-                planes[6, w] ^= planes[5, w] & carry
-                planes[5, w] ^= carry
+            _carry(planes, w, carry, wide)
+    if len(chosen) > groups * GROUP:
+        a, b, c = chosen[-3], chosen[-2], chosen[-1]
+        if groups == 0:
+            planes[:] = 0
+        for w in range(words):
+            one, two, three = bits[a, w], bits[b, w], bits[c, w]
+            both = one ^ two
+            ones, twos = both ^ three, (one & two) | (both & three)
+            planes[0, w], planes[1, w], planes[2, w], carry = _add_number(
+                planes[0, w], planes[1, w], planes[2, w], ones, twos, np.uint64(0)
+            )
+            _carry(planes, w, carry, wide)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
@@ -318,15 +359,31 @@ def _choose(children, child, row_start, empty, chosen):  # type: ignore[no-untyp
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _extract(masks, slots, out):  # type: ignore[no-untyped-def]
-    """Write the slots whose bit is set in masks[0] to `out`; return how many."""
+    """Write the slots whose bit is set in masks[0] to `out`; return how many.
+
+    Half the words are empty and few hold more than two: those that do not are listed first, and
+    two bits taken without asking, because a branch that cannot be foreseen costs more than both.
+    `out` needs room for one more than is found. masks[1] is overwritten.
+    """
     words = masks.shape[1]
     if slots & 63:
         masks[0, words - 1] &= (np.uint64(1) << np.uint64(slots & 63)) - np.uint64(1)
-    count = 0
+    filled = 0
     for w in range(words):
+        masks[1, filled] = w
+        filled += masks[0, w] != 0
+    count = 0
+    for k in range(filled):
+        w = masks[1, k]
         word = masks[0, w]
+        first = w << np.uint64(6)
+        out[count] = first | _lowest(word)
+        word &= word - np.uint64(1)
+        out[count + 1] = first | _lowest(word)
+        count += 1 + (word != 0)
+        word &= word - np.uint64(1)
         while word:
-            out[count] = w * 64 + _lowest(word)
+            out[count] = first | _lowest(word)
             count += 1
             word &= word - np.uint64(1)
     return count
@@ -334,7 +391,7 @@ def _extract(masks, slots, out):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def survivors_of(bits, chosen, limit, slots, planes, masks, out):  # type: ignore[no-untyped-def]
-    """Write the slots with at most `limit` exclusions to `out`; return how many.
+    """Write the slots with at most `limit` exclusions to `out` (slots + 1,); return how many.
 
     `planes` (PLANES, words) and `masks` (2, words) are working memory.
     """
@@ -355,29 +412,32 @@ def _keep(out, found, child, slot, log10_lr):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def scan_one_parent(  # type: ignore[no-untyped-def]
-    bits, codes_of_slots, children, limit, row_start, ratios, steps, scale, start, codes,
+    bits, codes_of_slots, children, limit, row_start, ratios, steps, tops, scale, start, codes,
     threshold, out,
 ):  # fmt: skip
     """Score all children against a block of slots with one parent typed.
 
     `bits` of `bit_rows_one_parent`; `codes_of_slots` (slots, loci) uint16; `children` (children,
-    loci) rows; `limit` of `allowed_exclusions`; `steps`, `scale`: log10 of `ratios` rounded up to
-    bytes (see `scan.quantise`) and followed by as many zeros as a locus has codes, a second
-    bound, small enough for the second-level cache; `threshold`
-    log10 LR; `out` = (child, slot, log10_lr) arrays that are filled. Returns how many pairs reach
-    the threshold; if that exceeds the arrays' length, they hold the first ones and the call must
-    be repeated with longer ones.
+    loci) rows; `limit` of `allowed_exclusions`; `row_start`, `start` and `codes` (loci,) as in
+    `ParentTables`: loci may stand in any order, and the sooner the telling ones, the better.
+    `steps`, `scale`: log10 of `ratios` rounded up to bytes (see `quantise`) and followed by as
+    many zeros as a locus has codes, a second bound, small enough for the second-level cache;
+    `tops` (flat rows,) the largest steps of each row. `threshold` log10 LR; `out` = (child, slot,
+    log10_lr) arrays that are filled. Returns how many pairs reach the threshold; if that exceeds
+    the arrays' length, they hold the first ones and the call must be repeated with longer ones.
     """
     slots, loci = codes_of_slots.shape
     words = bits.shape[1]
     empty = bits.shape[0] - 1
     planes = np.zeros((PLANES, words), dtype=np.uint64)
     masks = np.zeros((2, words), dtype=np.uint64)
-    chosen = np.full((loci + GROUP - 1) // GROUP * GROUP, empty)
-    survivors = np.zeros(slots, dtype=np.uint32)
+    chosen = np.full(padded(loci), empty)
+    survivors = np.zeros(slots + 1, dtype=np.uint32)
     base = np.zeros(loci, dtype=np.uint64)
     blank = np.uint64(len(ratios))
     floor = np.int32(np.floor(max(threshold * scale, -1e9) - 1e-6))
+    # After so many loci most pairs are beyond what the others can make up for.
+    telling = loci * 3 // 5
     found = 0
     for child in range(len(children)):
         if limit[child] < 0:
@@ -386,14 +446,21 @@ def scan_one_parent(  # type: ignore[no-untyped-def]
         count = survivors_of(bits, chosen, limit[child], slots, planes, masks, survivors)
         if count == 0:
             continue
+        rest = 0
         for locus in range(loci):
             row = children[child, locus]
             # Entry `blank` and those behind it are zero steps, for loci that are not typed.
             base[locus] = start[locus] + row * codes[locus] if row >= 0 else blank
+            if row >= 0 and locus >= telling:
+                rest += tops[row_start[locus] + row]
         for k in range(count):
             slot = survivors[k]
             bound = 0
-            for locus in range(loci):
+            for locus in range(telling):
+                bound += steps[base[locus] + codes_of_slots[slot, locus]]
+            if bound + rest < floor:
+                continue
+            for locus in range(telling, loci):
                 bound += steps[base[locus] + codes_of_slots[slot, locus]]
             if bound < floor:
                 continue
@@ -435,17 +502,18 @@ def scan_two_parents(  # type: ignore[no-untyped-def]
 ):  # fmt: skip
     """Score all children against a block of slots with two parents; as `scan_one_parent`.
 
-    `thresholds` (children,) log10 LR: a child with composite rows left out has one of its own.
+    `father_codes` and `mother_codes` (slots, loci); `thresholds` (children,) log10 LR: a child
+    with composite rows left out has one of its own.
     Survivors are few; their product is given up as soon as the best of the remaining loci cannot
     bring it back to the threshold.
     """
-    loci, slots = father_codes.shape
+    slots, loci = father_codes.shape
     words = bits.shape[1]
     empty = bits.shape[0] - 1
     planes = np.zeros((PLANES, words), dtype=np.uint64)
     masks = np.zeros((2, words), dtype=np.uint64)
-    chosen = np.full((loci + GROUP - 1) // GROUP * GROUP, empty)
-    survivors = np.zeros(slots, dtype=np.uint32)
+    chosen = np.full(padded(loci), empty)
+    survivors = np.zeros(slots + 1, dtype=np.uint32)
     suffix = np.ones(loci + 1)
     ratio = np.ones(loci)
     found = 0
@@ -467,7 +535,7 @@ def scan_two_parents(  # type: ignore[no-untyped-def]
                 ratio[locus] = 1.0
                 if children[child, locus] >= 0:
                     ratio[locus] = _two_parents(
-                        locus, chosen[locus], father_codes[locus, slot], mother_codes[locus, slot],
+                        locus, chosen[locus], father_codes[slot, locus], mother_codes[slot, locus],
                         father, mother, hand_start, codes, first, second, scale,
                     )  # fmt: skip
                 product *= ratio[locus]

@@ -119,8 +119,7 @@ class FamilyIndex:
         """
         model = model_of(_alleles(families.genotypes))
         everybody = every_genotype(model)
-        with ThreadPoolExecutor(max_workers=threads) as pool:
-            part = FamilyPart.build(families, everybody, model, pool)
+        part = FamilyPart.build(families, everybody, model, threads)
         row_of = tuple(
             {genotype: row for row, genotype in enumerate(observed)}
             for observed in everybody.genotypes.observed
@@ -146,8 +145,9 @@ class FamilyIndex:
             return self.build(
                 FamilyTable.joined([old, *recent]), self.model_of, threads=self.threads
             )
-        with ThreadPoolExecutor(max_workers=self.threads) as pool:
-            part = FamilyPart.build(FamilyTable.joined(recent), self.everybody, self.model, pool)
+        part = FamilyPart.build(
+            FamilyTable.joined(recent), self.everybody, self.model, self.threads
+        )
         return replace(kept, parts=(kept.parts[0], part))
 
     def without(self, ids: Iterable[str]) -> FamilyIndex:

@@ -211,18 +211,19 @@ class FamilyPart:
         families: FamilyTable,
         everybody: ChildTable,
         model: GeneticModel,
-        pool: ThreadPoolExecutor,
+        threads: int,
     ) -> FamilyPart:
         """Prepare a table; `everybody` shows every genotype, see `child_rows.every_genotype`."""
         scorer = pair_scorer(everybody, families, model)
         findings = check_families(
-            families, scorer.slots, scorer.builder, scorer.plain, scorer.columns
+            families, scorer.slots, scorer.builder, scorer.plain, scorer.columns, threads
         )
         impossible = np.array([f.family for f in findings if f.impossible], dtype=np.int64)
         maker = _Maker(scorer)
         slots = scorer.slots
         both = slots.father_typed & slots.mother_typed
-        columns = tuple(maker.columns(pool))
+        with ThreadPoolExecutor(max_workers=threads) as pool:
+            columns = tuple(maker.columns(pool))
         column_set = np.full(len(slots), -1)
         place = np.full(len(slots), -1)
         for number, one in enumerate(columns):

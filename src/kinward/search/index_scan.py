@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from kinward.search.exclusion import GROUP, PLANES, survivors_of
+from kinward.search.exclusion import PLANES, padded, survivors_of
 
 __all__ = ["best_columns", "scan_columns", "scan_one", "scan_some_columns", "scan_two"]
 
@@ -32,12 +32,12 @@ def _passing(father, mother, x, y, limit, first, last):  # type: ignore[no-untyp
     """
     ask_father, ask_mother = len(father) > 0, len(mother) > 0
     loci = len(x)
-    rows = (loci + GROUP - 1) // GROUP * GROUP
+    rows = padded(loci)
     excluded = np.zeros((rows, WORDS), dtype=np.uint64)
     chosen = np.arange(rows)
     planes = np.zeros((PLANES, WORDS), dtype=np.uint64)
     masks = np.zeros((2, WORDS), dtype=np.uint64)
-    part = np.empty(WORDS * 64, dtype=np.uint32)
+    part = np.empty(WORDS * 64 + 1, dtype=np.uint32)
     out = np.empty(last - first, dtype=np.uint32)
     found = 0
     for start in range(first, last, WORDS * 64):

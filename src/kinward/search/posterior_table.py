@@ -59,34 +59,42 @@ def group_slots(families: FamilyTable, slots: Slots, chosen: NDArray[np.int64]) 
 
     Sex is no part of it: on autosomes only a parent's counts, which follows from the role.
     """
-    groups: dict[bytes, list[int]] = {}
-    for slot in chosen.tolist():
-        start, stop = families.first[slots.family[slot] : slots.family[slot] + 2].tolist()
-        key = b"".join(
-            (
-                (int(slots.row[slot]) - start).to_bytes(2, "little"),
-                families.father[start:stop].tobytes(),
-                families.mother[start:stop].tobytes(),
-                families.missing[start:stop].tobytes(),
-                families.twin[start:stop].tobytes(),
-                families.founder_inbreeding[start:stop].tobytes(),
-            )
+    family, start = slots.family[chosen], families.first[slots.family[chosen]]
+    people = families.first[family + 1] - start
+    found: list[NDArray[np.int64]] = []
+    for size in np.unique(people).tolist():
+        here = np.flatnonzero(people == size)
+        rows = start[here, None] + np.arange(size)
+        parts = (
+            slots.row[chosen[here], None] - start[here, None],
+            families.father[rows],
+            families.mother[rows],
+            families.missing[rows],
+            families.twin[rows],
+            np.unique(families.founder_inbreeding[rows], return_inverse=True)[1].reshape(
+                rows.shape
+            ),
         )
-        groups.setdefault(key, []).append(slot)
-    return [_slot_group(families, slots, members) for members in groups.values()]
+        table = np.concatenate([part.astype(np.int64) for part in parts], axis=1).T
+        columns = [column - column.min() for column in table if column.min() < column.max()]
+        columns.append(np.zeros(len(here), dtype=np.int64))
+        number, first = distinct(columns, [int(column.max()) + 1 for column in columns])
+        order = np.argsort(number, kind="stable")
+        found += np.split(here[order], np.cumsum(np.bincount(number, minlength=len(first)))[:-1])
+    found.sort(key=lambda members: int(members[0]))
+    return [_slot_group(families, slots, chosen[members]) for members in found]
 
 
-def _slot_group(families: FamilyTable, slots: Slots, members: list[int]) -> SlotGroup:
+def _slot_group(families: FamilyTable, slots: Slots, members: NDArray[np.int64]) -> SlotGroup:
     family = int(slots.family[members[0]])
     start, stop = int(families.first[family]), int(families.first[family + 1])
     person = int(slots.row[members[0]]) - start
     genomes = Genomes.of(families.pedigree(family))
     ids = [str(name) for name in families.person_ids[start:stop]]
-    chosen = np.array(members, dtype=np.int64)
-    first = families.first[slots.family[chosen]]
+    first = families.first[slots.family[members]]
     hidden = np.flatnonzero(families.missing[start:stop]).tolist()
     return SlotGroup(
-        chosen,
+        members,
         first[:, None] + np.arange(stop - start),
         genomes,
         tuple(genomes.of_person[name] for name in ids),
