@@ -199,6 +199,9 @@ class World:
         moved = {"state": target, "version": number}
         if machine == "case" and target in ("hold", "transferred", "closed"):
             moved["resume_state"] = subject.state
+        if rule == "hand_over":
+            returns = subject.placements.filter(state="cleared", purpose="return")
+            moved["return_placement"] = returns.first()
         type(subject).objects.filter(pk=subject.pk).update(**moved)
         subject.refresh_from_db()
         return record

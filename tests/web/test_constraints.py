@@ -269,6 +269,30 @@ def returned_by_one_person(world: World) -> list[Statement]:
     return place(world, cleared(world, world.person(), case=world.case(*FOUND), purpose="return"))
 
 
+@attempt("placement_guard_return_signed")
+def returned_to_another_household_than_signed(world: World) -> list[Statement]:
+    case = world.case(*FOUND)
+    cleared(world, world.person(), case=case, purpose="return")
+    other = cleared(world, world.person(), case=case, purpose="return")
+    world.step(case, "case", "hand_over")
+    return place(world, other)
+
+
+@attempt("case_guard_return_cleared")
+def reunited_without_naming_the_household(world: World) -> list[Statement]:
+    case = world.case(*FOUND)
+    cleared(world, world.person(), case=case, purpose="return")
+    rows, _move = hand_over(world, case)
+    return [rows, move(case, "reunited")]
+
+
+@attempt("case_return_kept")
+def another_household_named_by_hand(world: World) -> list[Statement]:
+    case = world.case(*FOUND)
+    place = cleared(world, world.person(), case=case, purpose="return")
+    return [update(case, return_placement_id=place.pk)]
+
+
 @attempt("placement_guard_return_family_found")
 def returned_to_a_family_not_found(world: World) -> list[Statement]:
     placement = world.placement(
@@ -281,7 +305,8 @@ def returned_to_a_family_not_found(world: World) -> list[Statement]:
 def hand_over(world: World, case: Any) -> list[Statement]:
     proposal = world.signed(case, "case", "hand_over", world.worker)
     rows = record(world, case, "hand_over", "reunited", proposal_id=proposal.pk)
-    return [rows, move(case, "reunited")]
+    place = case.placements.filter(state="cleared", purpose="return").first()
+    return [rows, move(case, "reunited", return_placement_id=place and place.pk)]
 
 
 @attempt("case_guard_return_cleared")

@@ -196,3 +196,28 @@ def test_the_page_says_for_whom_a_proposal_waits(world, held):
     assert step.proposal == proposal
     assert step.allowed
     assert step.waits_for == ("Police officer / Welfare worker",)
+
+
+def test_the_signatures_name_the_household(world):
+    """Another household cannot take the place of the one for which welfare signed."""
+    case = world.case_in("family_found")
+    signed_for = world.propose(case, "return", state="cleared")
+    proposal = propose(world, case, "hand_over")
+    world.act(signed_for, "withdraw")
+    world.propose(case, "return", state="cleared")
+    assert refused_codes(lambda: engine.sign(world.actor(POLICE), proposal)) == {"altered"}
+    case.refresh_from_db()
+    assert case.state == "family_found"
+
+
+def test_a_hand_over_places_one_household_and_no_other(world):
+    case = world.case_in("reunited")
+    assert case.return_placement.state == "placed"
+    assert case.placements.filter(state="placed").get() == case.return_placement
+
+
+def test_with_two_households_cleared_no_hand_over_is_signed(world):
+    case = world.case_in("family_found")
+    for _ in range(2):
+        world.propose(case, "return", state="cleared")
+    assert "two_returns" in refused_codes(lambda: propose(world, case, "hand_over"))

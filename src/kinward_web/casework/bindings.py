@@ -6,7 +6,7 @@ from typing import Any
 
 from kinward_web.casework.effects import CASE_EFFECTS, CASE_SEQUELS, PLACEMENT_EFFECTS
 from kinward_web.casework.engine import Binding, register
-from kinward_web.casework.guards import CASE_GUARDS, PLACEMENT_GUARDS
+from kinward_web.casework.guards import CASE_GUARDS, PLACEMENT_GUARDS, cleared_return
 from kinward_web.casework.models import Case, Placement
 from kinward_web.rules.case import CASE
 from kinward_web.rules.placement import PLACEMENT
@@ -24,6 +24,17 @@ def _placement_parties(placement: Any) -> set[int]:
     return _parties(placement.case) | own
 
 
+def _return_signed_for(case: Any) -> Any:
+    """What a signature under a hand-over names besides the evidence: the place and its clearance.
+
+    Without it another household could be put in the place of the one that was signed for.
+    """
+    place = cleared_return(case)
+    if place is None:
+        return None
+    return [place.pk, place.version, place.clearances.values_list("digest", flat=True).first()]
+
+
 def register_machines() -> None:
     """Register both machines with the engine."""
     register(
@@ -36,6 +47,7 @@ def register_machines() -> None:
             case_of=lambda case: case,
             parties=_parties,
             label=lambda case: f"case:{case.code}",
+            content=_return_signed_for,
         )
     )
     register(

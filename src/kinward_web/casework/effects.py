@@ -14,7 +14,7 @@ from kinward_web.casework import custody, engine
 from kinward_web.casework.engine import Context, Effect
 from kinward_web.casework.guards import cleared_return, live_placement
 from kinward_web.casework.messages import tell
-from kinward_web.casework.models import CareHome, Case, CaseParty, MedicalExam, Visit
+from kinward_web.casework.models import CareHome, Case, CaseParty, MedicalExam, Placement, Visit
 from kinward_web.registry import api as registry
 from kinward_web.rules.policy import load_policy
 
@@ -105,13 +105,14 @@ def _plan_visits(case: Case, since: datetime) -> None:
     )
 
 
-def _hand_over(context: Context) -> None:
+def _hand_over(context: Context) -> Mapping[str, Any]:
     _plan_visits(context.case, _happened(context))
+    return {"return_placement_id": cleared_return(context.case).pk}
 
 
 def _bring_home(context: Context) -> None:
     """End the child's place in care and place it with its family, as both agencies signed."""
-    home = cleared_return(context.case)
+    home = Placement.objects.get(pk=context.subject.return_placement_id)
     happened_at = context.evidence["happened_at"]
     reason = {"happened_at": happened_at, "reason": "handed over to the family"}
     place = live_placement(context.case)

@@ -152,6 +152,14 @@ def _return_cleared(context: Context) -> list[Refusal]:
                 _("Propose it as a return and clear it; the hand-over then brings the child."),
             )
         ]
+    if context.case.placements.filter(state="cleared", purpose=place.purpose).count() > 1:
+        return [
+            Refusal(
+                "two_returns",
+                _("More than one household is cleared for the return."),
+                _("Withdraw all but the one to which the child goes; the signatures name it."),
+            )
+        ]
     return _clearance_fresh_of(place, context)
 
 
@@ -455,7 +463,10 @@ def _return_family_found(context: Context) -> list[Refusal]:
 
 
 def _return_signed(context: Context) -> list[Refusal]:
-    if context.subject.purpose != Placement.Purpose.RETURN or context.case.state == "reunited":
+    if context.subject.purpose != Placement.Purpose.RETURN:
+        return []
+    signed = context.case.return_placement_id == context.subject.pk
+    if signed and context.case.state == "reunited":
         return []
     return [
         Refusal(

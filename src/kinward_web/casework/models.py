@@ -73,6 +73,10 @@ class Case(models.Model):
     foreign_agency = models.ForeignKey(
         "accounts.Agency", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
+    return_placement = models.ForeignKey(
+        "casework.Placement", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    """The very place to which both agencies signed the hand-over; no other takes the child."""
     opened_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -103,12 +103,13 @@ def _guards() -> dict[tuple[str, str], tuple[tuple[str, str, str, str], ...]]:
             "a child returns to a family only when the family has been found and confirmed",
         ),
         ("placement", "return_signed"): one(
-            _case_state_is_not("reunited"),
+            "NEW.purpose = 'return' AND NOT EXISTS (SELECT 1 FROM casework_case k "
+            "WHERE k.id = NEW.case_id AND k.state = 'reunited' AND k.return_placement_id = NEW.id)",
             "a child returns to its family only by the hand-over that two agencies sign",
         ),
         ("case", "return_cleared"): one(
             f"NOT EXISTS (SELECT 1 FROM casework_placement p WHERE {_RETURN} "
-            f"AND p.state = 'cleared' AND {return_fresh})",
+            f"AND p.id = NEW.return_placement_id AND p.state = 'cleared' AND {return_fresh})",
             "a child is reunited only with a household that is cleared for its return",
         ),
         ("case", "custody_clear"): custody(f"{_RETURN} AND p.state = 'cleared'"),

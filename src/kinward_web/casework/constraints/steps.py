@@ -74,6 +74,16 @@ def state_checks() -> Iterator[Check]:
         "where a held case goes on changes only with its state",
     )
     yield Check(
+        "case_return_kept",
+        TABLES["case"],
+        "UPDATE OF return_placement_id",
+        "COALESCE(NEW.return_placement_id, 0) <> COALESCE(OLD.return_placement_id, 0) "
+        f"AND NOT EXISTS (SELECT 1 FROM {RECORD} r WHERE r.machine = 'case' "
+        "AND r.subject_id = OLD.id AND r.number = NEW.version AND NEW.version = OLD.version + 1 "
+        "AND r.rule = 'hand_over')",
+        "the place of a child's return is named by the hand-over that two agencies sign",
+    )
+    yield Check(
         "placement_capacity_kept",
         TABLES["placement"],
         "UPDATE OF over_capacity",
