@@ -12,6 +12,7 @@ from django.utils import timezone
 from planner import World
 
 from kinward_web.audit.models import ReadEvent
+from kinward_web.casework import engine
 from kinward_web.casework.models import Message, Proposal
 from kinward_web.rules.roles import Role
 
@@ -408,3 +409,17 @@ def test_another_agency_is_brought_in(world, client_for, office):
     assert client_for(CLINICIAN).get(url("parties", case)).status_code == 404
     assert client_for(POLICE).post(url("parties", case), {"agency": other.pk}).status_code == 302
     assert client_for(CLINICIAN, "other").get(url("child", case)).status_code == 200
+
+
+def test_whoever_signs_a_hand_over_sees_to_which_household(world, client_for):
+    case = world.case_in("family_found")
+    place = world.propose(case, "return", state="cleared")
+    asked = text(client_for(WELFARE).get(url("step", case, "hand_over")))
+    actor = world.actor(WELFARE)
+    rule = engine.binding_of(case).machine.rule("hand_over")
+    evidence = world.evidence(rule, case, actor, timezone.now())
+    proposal = engine.transition(actor, case, "hand_over", evidence)
+    signed = text(client_for(POLICE).get(url("proposal", case, proposal.pk)))
+    for page in (asked, signed):
+        assert "To this household" in page
+        assert place.household.code in page

@@ -21,6 +21,7 @@ from kinward_web.casework.engine import (
     withdraw_proposal,
 )
 from kinward_web.casework.evidence_form import EvidenceForm
+from kinward_web.casework.guards import cleared_return
 from kinward_web.casework.models import Case, Placement, Proposal
 from kinward_web.casework.presenters.child import step_rows, visible_refusals
 from kinward_web.casework.presenters.timeline import place_name, shown_evidence
@@ -96,8 +97,14 @@ def _step(
         due_at=found.due_at,
         subject_name=place_name(subject) if isinstance(subject, Placement) else "",
         cosigners=[_roles(place) for place in found.rule.cosigners],
+        goes_to=_goes_to(case, found.rule),
         renew=second_factor_url(request) if _has(refusals, "second_factor") else "",
     )
+
+
+def _goes_to(case: Case, rule: Rule) -> Placement | None:
+    """Return the household to which a hand-over brings the child: it is part of what is signed."""
+    return cleared_return(case) if rule.name == "hand_over" else None
 
 
 def _has(refusals: Any, code: str) -> bool:
@@ -163,6 +170,7 @@ def proposal(request: HttpRequest, code: str, pk: int) -> HttpResponse:
         is_open=is_open,
         facts=shown_evidence(request.actor, found.evidence, _names(request, case)),
         waits_for=[_roles(place) for place in waiting],
+        goes_to=_goes_to(case, rule) if is_open else None,
         may_sign=may_sign and request.actor.agency_id not in signed,
         may_withdraw=is_open
         and any(request.actor.role in place for place in (rule.roles, *rule.cosigners)),
