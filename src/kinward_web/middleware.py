@@ -10,7 +10,7 @@ from http import HTTPStatus
 from allauth.account.authentication import get_authentication_records
 from django.conf import settings
 from django.contrib.auth import logout
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import translation
@@ -29,10 +29,11 @@ _HEADERS = {
     ),
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+_SIGN_OUT = "/sign-in/out/"
 _WITHOUT_SECOND_FACTOR = (
     "/sign-in/second-factor/",
     "/sign-in/confirm/",
-    "/sign-in/out/",
+    _SIGN_OUT,
     "/language/",
 )
 """Addresses open to a login that has yet to set up its second factor."""
@@ -55,10 +56,21 @@ def _session_age(request: HttpRequest) -> timedelta:
 
 
 def _keep_alive(request: HttpRequest) -> None:
-    """Prolong the session, writing at most once a minute."""
+    """Prolong the session, writing at most once a minute.
+
+    A page that refreshes itself is not someone at work: an open board does not keep a login open.
+    """
     now = time.time()
-    if now - request.session.get("seen", 0) > _MINUTE:
+    if "Kinward-Poll" not in request.headers and now - request.session.get("seen", 0) > _MINUTE:
         request.session["seen"] = now
+
+
+def _go(request: HttpRequest, where: str) -> HttpResponse:
+    """Send a person to another page; tell a program that it is not signed in."""
+    if request.path.startswith("/api/"):
+        detail = {"detail": "not signed in with a second factor"}
+        return JsonResponse(detail, status=HTTPStatus.UNAUTHORIZED)
+    return redirect(where)
 
 
 def actor_middleware(
@@ -77,14 +89,14 @@ def actor_middleware(
         if not user.is_active:
             # The session of an appointment that has ended: gone at once.
             logout(request)
-            return redirect(settings.LOGIN_URL)
+            return _go(request, settings.LOGIN_URL)
         if _session_age(request) > timedelta(seconds=settings.SESSION_LONGEST):
             logout(request)
-            return redirect(settings.LOGIN_URL)
+            return _go(request, settings.LOGIN_URL)
         given = second_factor_at(request)
         if given is None:
             if not request.path.startswith(_WITHOUT_SECOND_FACTOR):
-                return redirect(reverse("mfa_activate_totp"))
+                return _go(request, reverse("mfa_activate_totp"))
             return get_response(request)
         _keep_alive(request)
         request.actor = actor_for(user, Channel.PAGE, given)
@@ -106,6 +118,9 @@ def security_headers(
             response.setdefault(name, value)
         if getattr(request, "actor", None) is not None:
             response.setdefault("Cache-Control", "no-store, private")
+        if request.method == "POST" and request.path == _SIGN_OUT:
+            # The outbox of the rescue board goes too, whether or not scripts run.
+            response.setdefault("Clear-Site-Data", '"storage"')
         return response
 
     return middleware

@@ -62,6 +62,7 @@ _SEE_PLACES = frozenset({Role.POLICE_ANALYST, Role.PANEL_MEMBER, Role.AUDITOR})
 
 NAVIGATION: tuple[Item, ...] = (
     Item(_CHILDREN, _("Today"), "casework:today", act="case.read"),
+    Item(_CHILDREN, _("Rescue board"), "casework:boards", act="operation.read"),
     Item(_CHILDREN, _("Operations"), "registry:operations", act="operation.read"),
     Item(_CHILDREN, _("All children"), "casework:children", act="case.read"),
     Item(_CHILDREN, _("Campaigns and operations"), "registry:campaigns", act="operation.read"),

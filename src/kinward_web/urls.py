@@ -11,7 +11,7 @@ from kinward_web.accounts import views as accounts
 
 __all__ = ["handler400", "handler403", "handler404", "handler429", "handler500", "urlpatterns"]
 
-_APPS = ("accounts", "audit", "registry", "casework", "public")
+_APPS = ("accounts", "audit", "registry", "casework", "public", "api")
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("sign-in/", account.login, name="account_login"),

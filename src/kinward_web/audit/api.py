@@ -5,7 +5,7 @@ from __future__ import annotations
 from kinward_web.audit.chain import NotInTransaction, append, last_event
 from kinward_web.audit.models import AuditEvent
 from kinward_web.audit.purposes import PURPOSES, Purpose
-from kinward_web.audit.reads import record_list_read, record_read, seal_reads
+from kinward_web.audit.reads import list_subject, record_list_read, record_read, seal_reads
 from kinward_web.audit.verification import (
     Fault,
     Head,
@@ -26,6 +26,7 @@ __all__ = [
     "append",
     "head",
     "last_event",
+    "list_subject",
     "record_list_read",
     "record_read",
     "record_verification",

@@ -23,6 +23,7 @@ from kinward_web.casework.machinery import (
     record_refusal,
 )
 from kinward_web.casework.models import (
+    CareHome,
     Case,
     CaseParty,
     Clearance,
@@ -271,6 +272,12 @@ def propose_place(
         if found is None:
             raise _no_such(_("household"), household)
         household_id = found.pk
+    elif not CareHome.objects.filter(pk=home_id, open=True).exists():
+        raise _refuse(
+            "unknown_home",
+            _("There is no such care place, or it receives nobody now."),
+            _("Choose one of the open hospitals and homes."),
+        )
     screened = [(_person(actor, code).pk, capacity) for code, capacity in people]
     return propose_placement(
         actor,

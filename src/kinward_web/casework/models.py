@@ -526,4 +526,5 @@ class Message(models.Model):
 
 
 # Django finds models in this module only.
+from kinward_web.casework.board_models import OutboxReceipt  # noqa: E402, F401
 from kinward_web.casework.care.models import NightPlan, NightPlanRow  # noqa: E402, F401

@@ -5,11 +5,19 @@ from __future__ import annotations
 from django.db.models import Q, QuerySet
 
 from kinward_web.accounts.api import Actor
-from kinward_web.casework.models import Case, Placement
+from kinward_web.casework.models import Case, Placement, Proposal
 from kinward_web.errors import NotAllowed
 from kinward_web.rules.roles import Reach, reach_of
 
-__all__ = ["can", "cases_for", "get_case", "placements_for", "require"]
+__all__ = [
+    "can",
+    "cases_for",
+    "get_case",
+    "get_placement",
+    "get_proposal",
+    "placements_for",
+    "require",
+]
 
 
 def cases_for(actor: Actor, act: str = "case.read") -> QuerySet[Case]:
@@ -54,6 +62,32 @@ def get_case(actor: Actor, code: str, act: str = "case.read") -> Case:
     if case is None:
         raise NotAllowed(f"no case {code} for this role")
     return case
+
+
+def get_placement(actor: Actor, pk: int) -> Placement:
+    """Return a placement of a case within reach.
+
+    :raises NotAllowed: there is none, or it is out of the actor's reach; the two look alike.
+    """
+    rows = placements_for(actor).select_related("case__child", "home", "household")
+    found = rows.filter(pk=pk).first()
+    if found is None:
+        raise NotAllowed("no such placement for this role")
+    return found
+
+
+def get_proposal(actor: Actor, pk: int) -> Proposal:
+    """Return a proposal about a case or a placement within reach.
+
+    :raises NotAllowed: there is none, or it is out of the actor's reach; the two look alike.
+    """
+    found = Proposal.objects.filter(pk=pk).first()
+    subjects = {"case": cases_for, "placement": placements_for}
+    if found is None or found.machine not in subjects:
+        raise NotAllowed("no such proposal for this role")
+    if not subjects[found.machine](actor).filter(pk=found.subject_id).exists():
+        raise NotAllowed("no such proposal for this role")
+    return found
 
 
 def can(actor: Actor, act: str, case: Case | None = None) -> bool:

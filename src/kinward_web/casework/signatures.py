@@ -41,7 +41,9 @@ __all__ = [
     "propose",
     "sign",
     "signing_refusals",
+    "subject_of",
     "unfilled",
+    "waits_for",
     "withdraw_proposal",
 ]
 
@@ -139,6 +141,20 @@ def unfilled(rule: Rule, proposal: Proposal) -> tuple[frozenset[Role], ...]:
         if place is not None:
             open_places.remove(place)
     return tuple(open_places)
+
+
+def subject_of(proposal: Proposal) -> Any:
+    """Return the record that a proposal is about, as it stands now."""
+    return binding_of(proposal.machine).model._default_manager.get(pk=proposal.subject_id)
+
+
+def waits_for(proposal: Proposal) -> list[str]:
+    """Return the roles that must still sign a proposal, as labels."""
+    rule = binding_of(proposal.machine).machine.rule(proposal.rule)
+    return [
+        " / ".join(str(ROLES[role].label) for role in sorted(place))
+        for place in unfilled(rule, proposal)
+    ]
 
 
 def signing_refusals(context: Context, proposal: Proposal) -> list[Refusal]:

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from django.urls import URLPattern, URLResolver, include, path
 
 from kinward_web.casework.views import (
+    board,
     child,
     custody,
     follow_up,
@@ -21,6 +22,11 @@ __all__ = ["app_name", "urlpatterns"]
 app_name = "casework"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("today/", today.today, name="today"),
+    path("board/", board.boards, name="boards"),
+    path("board/<str:code>/", board.operation, name="board"),
+    path("board/<str:code>/wall/", board.refresh, name="board_wall"),
+    path("board/<str:code>/found/", board.found, name="board_found"),
+    path("cases/<slug:code>/band/", board.band, name="band"),
     path("messages/<int:pk>/read/", messages.read, name="message_read"),
     path("custody/", custody.checks, name="custody_checks"),
     path("cases/", today.children, name="children"),

@@ -44,6 +44,7 @@ __all__ = [
     "operation_started",
     "operations_under_way",
     "people_facts",
+    "photographs_of",
     "set_birth_range",
     "within",
 ]
@@ -129,3 +130,19 @@ def documents_of(actor: Actor, person_id: int) -> QuerySet[Document]:
 
     rows = documents_for(actor).filter(person_id=person_id, destroyed_at__isnull=True)
     return rows.defer("content").order_by("-uploaded_at", "-pk")
+
+
+def photographs_of(actor: Actor, people: Iterable[int]) -> dict[int, list[int]]:
+    """Return the ids of the photographs of each person that the actor may read, newest first.
+
+    One query, whatever the number of people; whoever has none is left out.
+    """
+    from kinward_web.registry.scope import documents_for
+
+    rows = documents_for(actor).filter(
+        person_id__in=list(people), kind=Document.Kind.PHOTOGRAPH, destroyed_at__isnull=True
+    )
+    found: dict[int, list[int]] = {}
+    for person, pk in rows.order_by("-pk").values_list("person_id", "pk"):
+        found.setdefault(person, []).append(pk)
+    return found
