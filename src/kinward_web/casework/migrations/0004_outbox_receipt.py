@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("casework", "0002_night_plan"),
+        ("casework", "0003_return_placement"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
