@@ -122,6 +122,14 @@ def test_a_card_says_where_the_child_is_and_what_time_is_left(world, client_for)
     assert "W-11" in body
 
 
+def test_only_a_child_in_public_care_lacks_a_bed(world, client_for):
+    case = world.case_in("located")
+    Case.objects.filter(pk=case.pk).update(operation=world.operation)
+    body = text(client_for(POLICE).get(board()))
+    assert case.code in body
+    assert "no bed yet" not in body
+
+
 def test_photographs_are_links_for_those_who_may_read_them(world, client_for, office):
     case = world.case_in("rescued")
     photograph = world.document(case.child, "photograph")

@@ -754,6 +754,22 @@ def no_bed_at_night(world: World) -> list[Statement]:
     return [record(world, placement, "receive_at_night", "placed"), move(placement, "placed")]
 
 
+@attempt("placement_guard_nobody_involved_involved")
+def brought_by_a_broker_at_night(world: World) -> list[Statement]:
+    placement = in_home(world, "receive_at_night", world.home())
+    person = world.person("broker").pk
+    return [
+        insert(
+            "casework_placementperson",
+            placement_id=placement.pk,
+            person_id=person,
+            capacity="escort",
+        ),
+        record(world, placement, "receive_at_night", "placed"),
+        move(placement, "placed"),
+    ]
+
+
 @attempt("placement_guard_is_institution")
 def private_people_at_night(world: World) -> list[Statement]:
     placement = world.placement(household=world.household(world.person()))

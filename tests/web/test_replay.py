@@ -462,6 +462,26 @@ def test_the_buyer_behind_an_institution(replay, capacity):
         people=[(replay.buyer.code, capacity)],
     )
     assert "custody:involved" in clear(replay, place)
+    night = NIGHT | {"receiving_person": "Nurse Synthetic"}
+    codes = refused(lambda: engine.transition(replay.officer, place, "receive_at_night", night))
+    assert codes == {"custody:involved"}
+    # The same home receives the child at once without him.
+    replay.world.place_in_home(replay.case)
+
+
+def test_a_wife_who_brings_the_child_to_a_hospital_does_not_keep_it_out(replay):
+    """At night only the accused themselves bar an institution: links and papers can wait."""
+    place = actions.propose_place(
+        replay.officer,
+        replay.case,
+        home_id=replay.world.homes[AgencyKind.HOSPITAL].pk,
+        household="",
+        purpose="care",
+        people=[(replay.wife.code, "escort")],
+    )
+    assert clear(replay, place) == {"custody:linked"}
+    engine.transition(replay.officer, place, "receive_at_night", NIGHT)
+    assert place.state == "placed"
 
 
 def test_a_cousin_two_steps_away(replay):

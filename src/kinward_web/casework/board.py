@@ -18,6 +18,7 @@ from kinward_web.casework.presenters.today import CaseRow, case_row
 from kinward_web.casework.scope import cases_for, require
 from kinward_web.errors import NotAllowed
 from kinward_web.registry import api as registry
+from kinward_web.rules.case import IN_CUSTODY
 from kinward_web.rules.placement import LIVE_PLACEMENT
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class Card:
     """Where the child was found, in the words of the police."""
     sleeps: str
     """Where the child is tonight; empty while it has no bed."""
+    needs_bed: bool
+    """Whether public care answers for the child, which has no bed."""
     leaving: bool
     """Whether a removal from there is under way."""
     photographs: tuple[int, ...]
@@ -111,7 +114,7 @@ def wall(actor: Actor, operation: Operation, region: str = "", page: str = "1") 
     cases = cases.select_related("child", "transfer_to")
     rows = Paginator(cases.order_by(F("due_at").asc(nulls_last=True), "pk"), _PAGE).get_page(page)
     cards = _cards(actor, list(rows))
-    return Wall(cards, rows, regions, sum(not card.sleeps for card in cards))
+    return Wall(cards, rows, regions, sum(card.needs_bed for card in cards))
 
 
 def _cards(actor: Actor, cases: Sequence[Case]) -> tuple[Card, ...]:
@@ -129,6 +132,7 @@ def _cards(actor: Actor, cases: Sequence[Case]) -> tuple[Card, ...]:
             row=case_row(actor, case),
             place=places.get(case.pk, ""),
             sleeps=place_name(beds[case.pk]) if case.pk in beds else "",
+            needs_bed=case.state in IN_CUSTODY and case.pk not in beds,
             leaving=case.pk in beds and beds[case.pk].state == "emergency_removal",
             photographs=tuple(pictures.get(case.child_id, ())),
         )

@@ -15,6 +15,7 @@ from kinward_web.casework.models import Case, Placement, TransitionRecord
 from kinward_web.errors import Refusal
 from kinward_web.registry import api as registry
 from kinward_web.rules.case import IN_CUSTODY
+from kinward_web.rules.custody import Bar
 from kinward_web.rules.roles import AgencyKind
 
 __all__ = ["CASE_GUARDS", "PLACEMENT_GUARDS", "cleared_return", "live_placement"]
@@ -440,6 +441,14 @@ def _custody_clear(context: Context) -> list[Refusal]:
     return _screened(context.subject, context)
 
 
+def _nobody_involved(context: Context) -> list[Refusal]:
+    """At night links and papers wait; that a buyer brings, pays or cares does not."""
+    if context.subject.household_id is not None:
+        return []
+    bar = f"custody:{Bar.INVOLVED}"
+    return [row for row in _screened(context.subject, context) if row.code == bar]
+
+
 def _screened(placement: Placement, context: Context) -> list[Refusal]:
     if not _needs_screening(placement):
         return []
@@ -506,6 +515,7 @@ PLACEMENT_GUARDS: dict[str, Guard] = {
     "bed_free": _bed_free,
     "bed_free_or_reason": _bed_free_or_reason,
     "is_institution": _is_institution,
+    "nobody_involved": _nobody_involved,
     "institution_accredited": _institution_accredited,
     "clearance_fresh": _clearance_fresh,
     "custody_clear": _custody_clear,

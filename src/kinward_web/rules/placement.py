@@ -93,6 +93,7 @@ PLACEMENT = Machine(
                 "case_in_custody",
                 "not_placed_elsewhere",
                 "is_institution",
+                "nobody_involved",
                 "institution_accredited",
                 "bed_free_or_reason",
             ),
