@@ -39,7 +39,7 @@ check: $(STAMP)
 	$(BIN)/mypy --strict src/kinward
 	$(BIN)/lint-imports
 
-# The web tests run twice: on PostgreSQL here, on SQLite with all the others.
+# What a database can tell apart runs twice: on PostgreSQL here, on SQLite with all the others.
 test: check
 	KINWARD_TEST_DATABASE=postgres $(BIN)/python -m pytest -q -m "not slow" tests/web
 	$(BIN)/python -m pytest -m "not slow"
