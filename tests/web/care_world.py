@@ -10,6 +10,7 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
+from agency_world import confirmed
 from django.utils import timezone
 
 from conftest import Office
@@ -29,9 +30,7 @@ class Night:
         self.office = office
         self._numbers = count(1)
         self.welfare = office.agency("welfare")
-        self.welfare.accredited = True
-        self.welfare.named_officer = office.user(Role.WELFARE_WORKER)
-        self.welfare.save()
+        confirmed(self.welfare, accredited=True, named_officer=office.user(Role.WELFARE_WORKER))
         campaign = Campaign.objects.create(
             name="Synthetic campaign",
             task_force_from=date(2011, 2, 1),

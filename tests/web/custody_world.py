@@ -10,6 +10,8 @@ import itertools
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from agency_world import confirmed
+
 from kinward_web.accounts.models import Agency, User
 from kinward_web.casework.models import (
     CareHome,
@@ -44,8 +46,7 @@ class World:
         self.welfare = self._agency("welfare")
         self.officer = self._user("police_officer", self.police)
         self.worker = self._user("welfare_worker", self.welfare)
-        self.welfare.accredited, self.welfare.named_officer = True, self.worker
-        self.welfare.save()
+        confirmed(self.welfare, accredited=True, named_officer=self.worker)
 
     def _agency(self, kind: str) -> Agency:
         return Agency.objects.create(code=f"{kind}-{next(_number)}", name=kind, kind=kind)
@@ -160,6 +161,10 @@ class World:
             content=b"",
             uploaded_by=self.officer,
         )
+
+    def colleague(self, role: str, agency: Agency) -> User:
+        """Appoint one person more."""
+        return self._user(role, agency)
 
     def signer(self, role: str) -> User:
         """Return someone of this role, appointed for the purpose if need be."""

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
+from agency_world import confirmed
 from django.utils import timezone
 
 from conftest import KIND_OF, Office
@@ -77,9 +78,7 @@ class World:
     def _home(self, kind: AgencyKind, hospital: bool = False, beds: int = 500) -> CareHome:
         agency = self.office.agency(kind)
         role = Role.CLINICIAN if kind == AgencyKind.HOSPITAL else Role.WELFARE_WORKER
-        agency.accredited = True
-        agency.named_officer = self.office.user(role)
-        agency.save()
+        confirmed(agency, accredited=True, named_officer=self.office.user(role))
         return CareHome.objects.create(
             agency=agency,
             name=f"Synthetic {kind.value}",

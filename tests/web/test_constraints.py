@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from agency_world import administrator_of, proposal
 from custody_world import NOW, World
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
@@ -861,6 +862,7 @@ _ROWS: dict[str, Callable[[World], Any]] = {
     "identifieruse": lambda world: world.share(world.person()).uses.get(),
     "involvement": lambda world: world.involve(world.person(), "buyer"),
     "link": lambda world: world.link(world.person(), world.person()),
+    "agencychange": lambda world: _change(world),
     "case": lambda world: world.case("rescue"),
     "placement": lambda world: cleared(world, world.person()),
     "publication": lambda world: notice(world),
@@ -879,6 +881,7 @@ _ALTERED = {
     "clearance": {"expires_at": NOW + timedelta(days=99)},
     "auditevent": {"act": "something.else"},
     "readevent": {"subject": "case:Y"},
+    "agencychange": {"phone": "+86 000"},
 }
 _KEPT = (
     *_ALTERED,
@@ -988,6 +991,133 @@ def gap_in_the_chain(world: World) -> list[Statement]:
 @attempt("audit_chained")
 def broken_chain(world: World) -> list[Statement]:
     return _event(world, previous="0" * 64)
+
+
+def _change(world: World, **values: Any) -> Any:
+    """Propose that the welfare agency gets a telephone; the police may confirm."""
+    administrator_of(world.police)
+    return proposal(world.welfare, **{"phone": "+86 771", **values})
+
+
+def _confirmed_change(world: World, **values: Any) -> Any:
+    change = _change(world, **values)
+    change.confirmed_by = administrator_of(world.police)
+    change.save()
+    return change
+
+
+@attempt("agency_changed_by_two")
+def agency_accredited_alone(world: World) -> list[Statement]:
+    return [update(world.police, accredited=True, named_officer_id=world.officer.pk)]
+
+
+@attempt("agency_changed_by_two")
+def agency_accredited_by_a_proposal(world: World) -> list[Statement]:
+    type(world.welfare).objects.filter(pk=world.welfare.pk).update(accredited=False)
+    _change(world, accredited=True)
+    return [update(world.welfare, accredited=True, phone="+86 771")]
+
+
+@attempt("agency_changed_by_two")
+def agency_accredited_again_by_a_change_of_before(world: World) -> list[Statement]:
+    type(world.welfare).objects.filter(pk=world.welfare.pk).update(accredited=False)
+    return [update(world.welfare, accredited=True)]
+
+
+@attempt("agency_changed_by_two")
+def agency_takes_a_telephone(world: World) -> list[Statement]:
+    return [update(world.welfare, phone="+86 771")]
+
+
+@attempt("agency_changed_by_two")
+def agency_takes_an_address(world: World) -> list[Statement]:
+    return [update(world.welfare, address="Lane 1")]
+
+
+@attempt("agency_changed_by_two")
+def agency_takes_more_than_was_confirmed(world: World) -> list[Statement]:
+    _confirmed_change(world)
+    return [update(world.welfare, phone="+86 772")]
+
+
+@attempt("agency_changed_by_two")
+def agency_of_another_kind(world: World) -> list[Statement]:
+    return [update(world.police, kind="welfare")]
+
+
+@attempt("agency_changed_by_two")
+def agency_with_another_officer(world: World) -> list[Statement]:
+    return [update(world.welfare, named_officer_id=world.officer.pk)]
+
+
+def _agency(**values: Any) -> list[Statement]:
+    bare: dict[str, Any] = {
+        "code": "forged",
+        "name": "Forged",
+        "kind": "welfare",
+        "country": "CN",
+        "region": "",
+        "phone": "",
+        "address": "",
+        "accredited": False,
+    }
+    return [insert("accounts_agency", **bare | values)]
+
+
+@attempt("agency_entered_by_two")
+def agency_entered_accredited(world: World) -> list[Statement]:
+    return _agency(accredited=True)
+
+
+@attempt("agency_entered_by_two")
+def agency_entered_with_a_telephone(world: World) -> list[Statement]:
+    return _agency(phone="+86 771")
+
+
+def _change_row(world: World, **values: Any) -> list[Statement]:
+    row: dict[str, Any] = {
+        "code": "forged",
+        "name": "Forged",
+        "kind": "welfare",
+        "country": "CN",
+        "region": "",
+        "phone": "",
+        "address": "",
+        "accredited": True,
+        "proposed_by_id": administrator_of(world.welfare).pk,
+        "proposed_at": NOW,
+        "expires_at": NOW + timedelta(hours=1),
+    }
+    return [insert("accounts_agencychange", **row | values)]
+
+
+@attempt("agencychange_proposed")
+def change_entered_as_confirmed(world: World) -> list[Statement]:
+    return _change_row(world, confirmed_by_id=administrator_of(world.police).pk)
+
+
+@attempt("agencychange_proposed")
+def change_proposed_by_an_officer(world: World) -> list[Statement]:
+    return _change_row(world, proposed_by_id=world.officer.pk)
+
+
+@attempt("agencychange_confirmed")
+def change_confirmed_by_an_officer(world: World) -> list[Statement]:
+    return [update(_change(world), confirmed_by_id=world.officer.pk)]
+
+
+@attempt("agencychange_confirmed")
+def change_confirmed_within_the_agency(world: World) -> list[Statement]:
+    change = _change(world)
+    colleague = world.colleague("administrator", world.welfare)
+    return [update(change, confirmed_by_id=colleague.pk)]
+
+
+@attempt("agencychange_closed_stays")
+def change_opened_again(world: World) -> list[Statement]:
+    change = _change(world)
+    type(change).objects.filter(pk=change.pk).update(closed_at=NOW)
+    return [update(change, closed_at=None)]
 
 
 @attempt("audit_read_sealed_once")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from agency_world import confirmed
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from registry_builder import Builder, codes
 
@@ -276,8 +277,7 @@ def test_a_household_member_who_moved_out_stays_linked(make):
 
 def test_the_address_of_a_shelter_is_no_household(make, office):
     shelter = office.agency("welfare")
-    shelter.address = "12 River Road, Zhengzhou"
-    shelter.save()
+    confirmed(shelter, address="12 River Road, Zhengzhou")
     with pytest.raises(actions.EntryRefused) as refused:
         actions.enter_household(make.officer, region="", address="12 River Road Zhengzhou")
     assert codes(refused) == ["evidence:address"]
@@ -311,8 +311,7 @@ def test_two_telephones_are_two():
 
 def test_a_telephone_of_an_agency_links_nobody(make, office, changes):
     hospital = office.agency("hospital")
-    hospital.phone = "0371 6590 1234"
-    hospital.save()
+    confirmed(hospital, phone="0371 6590 1234")
     officer = make.officer
     one, other = (actions.enter_person(officer, name=name) for name in ("A B", "C D"))
     for person in (one, other):

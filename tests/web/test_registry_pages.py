@@ -6,6 +6,7 @@ import re
 from types import SimpleNamespace
 
 import pytest
+from agency_world import confirmed
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
@@ -370,8 +371,7 @@ def test_a_correction_needs_another_person(world, client_for):
 
 def test_a_search_shows_the_agency_and_nothing_else(world, client_for, office):
     police = office.agency("police")
-    police.phone = "0371-110110"
-    police.save()
+    confirmed(police, phone="0371-110110")
     response = client_for("welfare_worker", "other").post(
         reverse("registry:search"),
         {"kind": "name", "text": "buyer zhao", "purpose": "placement"},

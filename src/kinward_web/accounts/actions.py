@@ -1,4 +1,4 @@
-"""What an administrator does: appoint, end an appointment, reset a sign-in, enter agencies.
+"""What an administrator does: appoint, end an appointment, reset a sign-in.
 
 Every act is audited. An administrator reaches the people of the own agency and no child's case.
 """
@@ -18,7 +18,7 @@ from django.utils.http import urlsafe_base64_encode
 from django.utils.translation import gettext as _
 
 from kinward_web.accounts.actor import Actor
-from kinward_web.accounts.models import Agency, User
+from kinward_web.accounts.models import User
 from kinward_web.audit.api import append
 from kinward_web.rules.roles import reach_of
 
@@ -29,7 +29,6 @@ __all__ = [
     "people_of",
     "reset_password",
     "reset_second_factor",
-    "save_agency",
 ]
 
 
@@ -121,20 +120,6 @@ def reset_password(actor: Actor, person: User) -> str:
     end_sessions(person)
     append(actor, "accounts.reset_password", f"user:{person.pk}")
     return _link(person)
-
-
-@transaction.atomic
-def save_agency(actor: Actor, agency: Agency) -> None:
-    """Enter or change an agency.
-
-    :raises PermissionDenied: the actor is no administrator.
-    """
-    _check(actor)
-    act = "agency.change" if agency.pk else "agency.enter"
-    agency.save()
-    append(
-        actor, act, f"agency:{agency.code}", {"kind": agency.kind, "accredited": agency.accredited}
-    )
 
 
 def end_sessions(person: User) -> None:

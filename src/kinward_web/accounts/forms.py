@@ -130,7 +130,10 @@ class AgencyForm(forms.ModelForm):
             "code": _("Short name for files, in letters, digits and hyphens."),
             "country": _("Two letters, for instance CN or VN."),
             "region": _("Province or jurisdiction; empty for a national agency."),
-            "phone": _("Of the office. Telephones of offices never form a link to a suspect."),
+            "phone": _(
+                "Of the office. Telephones of offices never form a link to a suspect, unless "
+                "somebody on record uses them already."
+            ),
             "named_officer": _("Needed for an agency that may receive children at any hour."),
         }
 

@@ -6,11 +6,12 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.db import models
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from kinward_web.rules.roles import ROLES, AgencyKind, Role
 
-__all__ = ["Agency", "CacheEntry", "User", "UserManager"]
+__all__ = ["Agency", "AgencyChange", "CacheEntry", "User", "UserManager"]
 
 
 class Agency(models.Model):
@@ -113,6 +114,64 @@ class User(AbstractBaseUser):
                 raise ValidationError(
                     {"role": _("This agency cannot appoint to this role; choose another agency.")}
                 )
+
+
+class AgencyChange(models.Model):
+    """An agency as one administrator proposes it, until an administrator of another confirms it.
+
+    An accredited agency receives children without screening, and an agency's own telephone and
+    address link nobody: whoever could set them alone could go round the custody rule alone.
+    Personal data: none.
+    """
+
+    agency = models.ForeignKey(
+        Agency, null=True, blank=True, on_delete=models.PROTECT, related_name="changes"
+    )
+    """The agency to be changed; empty where it is to be entered under `code`."""
+    code = models.SlugField(_("code"), max_length=40)
+    name = models.CharField(_("name"), max_length=200)
+    kind = models.CharField(
+        _("kind"), max_length=20, choices=[(kind.value, kind.value) for kind in AgencyKind]
+    )
+    country = models.CharField(_("country"), max_length=2)
+    region = models.CharField(_("region"), max_length=60, blank=True)
+    phone = models.CharField(_("telephone"), max_length=40, blank=True)
+    address = models.CharField(_("address"), max_length=200, blank=True)
+    accredited = models.BooleanField(_("may receive children"), default=False)
+    named_officer = models.ForeignKey(
+        "accounts.User",
+        verbose_name=_("officer who answers for children received"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+    )
+    proposed_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="+")
+    proposed_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    confirmed_by = models.ForeignKey(
+        "accounts.User", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    closed_at = models.DateTimeField(null=True, blank=True)
+    """When it took effect, or came to nothing where `confirmed_by` is empty."""
+
+    class Meta:
+        """Order and constraints."""
+
+        verbose_name = _("change of an agency")
+        verbose_name_plural = _("changes of agencies")
+        ordering: ClassVar = ["-proposed_at", "-pk"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="agency_change_open_once",
+                fields=["code"],
+                condition=Q(closed_at__isnull=True),
+            ),
+            models.CheckConstraint(
+                name="agency_change_two_people",
+                condition=Q(confirmed_by__isnull=True) | ~Q(confirmed_by=F("proposed_by")),
+            ),
+        ]
 
 
 class CacheEntry(models.Model):

@@ -12,17 +12,33 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.functional import Promise
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
 
 from kinward_web.accounts import actions
+from kinward_web.accounts import agencies as agency_acts
 from kinward_web.accounts.forms import AgencyForm, AppointForm
-from kinward_web.accounts.models import Agency, User
+from kinward_web.accounts.models import Agency, AgencyChange, User
+from kinward_web.accounts.second_factor import second_factor_refusals
+from kinward_web.errors import Refusal, TransitionRefused
 from kinward_web.rules.roles import reach_of
+from kinward_web.templatetags.kinward import kind_label
 
-__all__ = ["agencies", "agency", "appoint", "change", "people", "person"]
+__all__ = [
+    "agencies",
+    "agency",
+    "agency_change",
+    "appoint",
+    "change",
+    "people",
+    "person",
+    "withdraw_accreditation",
+]
 
 View = Callable[..., HttpResponse]
 
@@ -142,18 +158,104 @@ def change(request: HttpRequest, pk: int, act: str) -> HttpResponse:
 
 @_administrator
 def agencies(request: HttpRequest) -> HttpResponse:
-    """List all agencies."""
+    """List all agencies, and the changes that wait for a second administrator."""
     rows = Agency.objects.select_related("named_officer")
-    return render(request, "accounts/agencies.html", {"agencies": rows})
+    waiting = agency_acts.open_changes(request.actor)
+    return render(request, "accounts/agencies.html", {"agencies": rows, "waiting": waiting})
 
 
 @_administrator
 def agency(request: HttpRequest, pk: int | None = None) -> HttpResponse:
-    """Enter an agency, or change one."""
+    """Propose to enter an agency, or change one."""
     found = get_object_or_404(Agency, pk=pk) if pk else None
     form = AgencyForm(request.POST or None, instance=found)
+    refusals: tuple[Refusal, ...] = ()
     if request.method == "POST" and form.is_valid():
-        actions.save_agency(request.actor, form.instance)
+        try:
+            waiting = agency_acts.save_agency(request.actor, form.instance)
+        except TransitionRefused as refused:
+            refusals = refused.refusals
+        else:
+            return _saved(request, waiting)
+    stored = Agency.objects.filter(pk=pk).first() if pk else None
+    context = {"form": form, "agency": stored, "refusals": refusals}
+    return render(request, "accounts/agency.html", context, status=409 if refusals else 200)
+
+
+def _saved(request: HttpRequest, waiting: AgencyChange | None) -> HttpResponse:
+    if waiting is None:
         messages.success(request, _("Saved."))
         return redirect("accounts:agencies")
-    return render(request, "accounts/agency.html", {"form": form, "agency": found})
+    messages.warning(
+        request, _("Proposed. It takes effect when an administrator of another agency confirms it.")
+    )
+    return redirect("accounts:agency_change", waiting.pk)
+
+
+@_administrator
+@require_POST
+def withdraw_accreditation(request: HttpRequest, pk: int) -> HttpResponse:
+    """Take away at once that an agency may receive children."""
+    agency_acts.withdraw_accreditation(request.actor, get_object_or_404(Agency, pk=pk))
+    messages.success(request, _("The agency may no longer receive children."))
+    return redirect("accounts:agency", pk)
+
+
+@_administrator
+@never_cache
+def agency_change(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show a change of an agency; confirm or withdraw it."""
+    found = get_object_or_404(
+        AgencyChange.objects.select_related(
+            "agency__named_officer", "named_officer", "proposed_by__agency"
+        ),
+        pk=pk,
+    )
+    refusals = agency_acts.confirming_refusals(request.actor, found)
+    status = 200
+    if request.method == "POST":
+        if "withdraw" in request.POST:
+            agency_acts.withdraw_change(request.actor, found)
+            messages.success(request, _("Withdrawn."))
+            return redirect("accounts:agencies")
+        try:
+            agency_acts.confirm_change(request.actor, found)
+        except TransitionRefused as refused:
+            refusals, status = list(refused.refusals), 409
+        else:
+            messages.success(request, _("Confirmed; it is in effect."))
+            return redirect("accounts:agencies")
+    stale = second_factor_refusals(request.actor, timezone.now())
+    query = urlencode({"next": request.path})
+    context = {
+        "change": found,
+        "rows": _compared(found),
+        "linking": agency_acts.linking_contacts(found),
+        "refusals": refusals,
+        "renew": f"{reverse('accounts:second_factor')}?{query}" if stale else "",
+    }
+    return render(request, "accounts/agency_change.html", context, status=status)
+
+
+def _compared(change: AgencyChange) -> list[tuple[str | Promise, str | Promise, str | Promise]]:
+    """Return what the change would alter: name, present value, proposed value."""
+
+    def shown(row: Agency | AgencyChange, name: str) -> str | Promise:
+        value = getattr(row, name)
+        if name == "kind":
+            return kind_label(value)
+        if name == "accredited":
+            return _("yes") if value else _("no")
+        return str(value) if value else "–"
+
+    names = ("kind", "phone", "address", "accredited", "named_officer")
+    if change.agency is None:
+        names = ("name", "code", "country", "region", *names)
+    rows = []
+    for name in names:
+        label = Agency._meta.get_field(name).verbose_name
+        present = shown(change.agency, name) if change.agency else "–"
+        proposed = shown(change, name)
+        if change.agency is None or present != proposed:
+            rows.append((label, present, proposed))
+    return rows

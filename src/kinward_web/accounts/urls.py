@@ -23,6 +23,12 @@ urlpatterns = [
     path("office/agencies/", office.agencies, name="agencies"),
     path("office/agencies/new/", office.agency, name="new_agency"),
     path("office/agencies/<int:pk>/", office.agency, name="agency"),
+    path(
+        "office/agencies/<int:pk>/withdraw/",
+        office.withdraw_accreditation,
+        name="withdraw_accreditation",
+    ),
+    path("office/agencies/changes/<int:pk>/", office.agency_change, name="agency_change"),
 ]
 if settings.DEMO:
     urlpatterns.append(path("demo/code/", views.demo_code, name="demo_code"))

@@ -9,14 +9,14 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.db import models, transaction
 from django.utils.translation import gettext as _
 
-from kinward_web.accounts.api import Actor
+from kinward_web.accounts.api import Actor, second_factor_refusals
 from kinward_web.audit import api as audit
 from kinward_web.casework.models import Case, Proposal, TransitionRecord
 from kinward_web.errors import Refusal, TransitionRefused
@@ -177,24 +177,6 @@ def party_refusals(binding: Binding, actor: Actor, subject: Any, rule: Rule) -> 
             "agency",
             _("Your agency takes no part in this case."),
             _("Ask the agency that answers for the child to transfer the case or to assign you."),
-        )
-    ]
-
-
-def second_factor_refusals(actor: Actor, moment: datetime) -> list[Refusal]:
-    """Return a refusal unless the actor gave the second factor within the policy's minutes."""
-    if actor.role == Role.SYSTEM:
-        return []
-    minutes = load_policy(settings.COUNTRY).number("second_factor_minutes")
-    given = actor.second_factor_at
-    if given is not None and timedelta(0) <= moment - given <= timedelta(minutes=minutes):
-        return []
-    return [
-        Refusal(
-            "second_factor",
-            _("A signature needs your second factor, given within the last %(n)d minutes.")
-            % {"n": minutes},
-            _("Give it on the page “Second factor”; you come back here."),
         )
     ]
 

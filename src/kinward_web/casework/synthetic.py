@@ -135,6 +135,7 @@ class _Maker:
 
     def offices(self) -> None:
         """Agencies of every kind in every region, and someone for every role."""
+        receiving: list[Agency] = []
         for region in _REGIONS:
             for kind in AgencyKind:
                 agency = Agency.objects.create(
@@ -142,16 +143,35 @@ class _Maker:
                     name=f"Synthetic {kind.value} of {region}",
                     kind=kind.value,
                     region=region,
-                    accredited=kind in (AgencyKind.HOSPITAL, AgencyKind.WELFARE),
                 )
                 for role, row in ROLES.items():
                     if kind in row.agencies and (region, role) not in self._people:
                         self._people[region, role] = self._appoint(agency, role, region)
-                officer = next((u for u in self._people.values() if u.agency_id == agency.pk), None)
-                agency.named_officer = officer
-                agency.save(update_fields=["named_officer"])
+                if kind in (AgencyKind.HOSPITAL, AgencyKind.WELFARE):
+                    receiving.append(agency)
+        officers = {user.agency_id: user for user in reversed(self._people.values())}
+        for agency in receiving:
+            self._accredit(agency, officers[agency.pk])
         self._national()
         self._homes()
+
+    def _accredit(self, agency: Agency, officer: User) -> None:
+        """Accredit as the administrators of two regions do."""
+        one, other = (self._people[region, Role.ADMINISTRATOR] for region in _REGIONS[:2])
+        agency.accredited, agency.named_officer = True, officer
+        columns = ("code", "name", "kind", "country", "region", "accredited", "named_officer")
+        change = _model("accounts.AgencyChange").objects.create(
+            agency=agency,
+            proposed_by=one,
+            proposed_at=self._now,
+            expires_at=self._now + timedelta(hours=72),
+            **{name: getattr(agency, name) for name in columns},
+        )
+        change.confirmed_by = other
+        change.save(update_fields=["confirmed_by"])
+        agency.save(update_fields=["accredited", "named_officer"])
+        change.closed_at = self._now
+        change.save(update_fields=["closed_at"])
 
     def _appoint(self, agency: Agency, role: Role, region: str) -> User:
         return User.objects.create_user(

@@ -50,11 +50,15 @@ _SHARES = {"Guangxi": 26, "Guangdong": 15}
 
 
 def fill() -> list[Login]:
-    """Fill an empty database and return one login for each role; a filled one is left as it is."""
+    """Fill an empty database and return one login for each role; a filled one is left as it is.
+
+    Of administrators there are two: what one proposes about an agency, the other confirms.
+    """
     if not User.objects.exists():
         with transaction.atomic():
             _Campaign(timezone.now()).tell()
-    return [login_of(role) for role in ROLES if role != Role.SYSTEM]
+    logins = [login_of(role) for role in ROLES if role != Role.SYSTEM]
+    return [*logins, login_of(Role.ADMINISTRATOR, 2)]
 
 
 def _part(index: int) -> str:

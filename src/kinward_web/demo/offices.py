@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,7 +13,9 @@ from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
+from django.utils import timezone
 
+from kinward_web.accounts.agencies import confirm_change, save_agency
 from kinward_web.accounts.api import Actor, Agency, Channel, User, actor_for
 from kinward_web.casework.models import CareHome
 from kinward_web.rules.roles import AgencyKind, Role
@@ -52,7 +55,10 @@ _LOGINS: tuple[tuple[Role, str, str], ...] = (
     (Role.FOREIGN_AUTHORITY, "vietnam", "Officer Tran Hoa"),
     (Role.AUDITOR, "oversight", "Auditor Xu Jing"),
     (Role.ADMINISTRATOR, "police-guangxi", "Administrator Mo Fei"),
+    (Role.ADMINISTRATOR, "welfare-guangxi", "Administrator Ye Lin"),
 )
+_FOUNDERS = ("police-guangxi", "welfare-guangxi")
+"""The agencies whose administrators enter and confirm all the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +78,15 @@ def _secret(email: str) -> str:
     return base64.b32encode(digest[:20]).decode()
 
 
-def _email(role: Role) -> str:
-    return f"{role.value.replace('_', '-')}@demo.example"
+def _email(role: Role, number: int = 1) -> str:
+    name = role.value.replace("_", "-")
+    return f"{name}@demo.example" if number == 1 else f"{name}-{number}@demo.example"
 
 
-def login_of(role: Role) -> Login:
-    """Return the login of `role` as it is printed."""
-    return Login(role.value, _email(role), PASSWORD, _secret(_email(role)))
+def login_of(role: Role, number: int = 1) -> Login:
+    """Return the login of `role` as it is printed; administrators have a second one."""
+    email = _email(role, number)
+    return Login(role.value, email, PASSWORD, _secret(email))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +102,8 @@ class Offices:
         return actor_for(self.people[role, agency], Channel.COMMAND, second_factor_at=moment)
 
 
-def _agencies() -> dict[str, Agency]:
+def _agencies() -> list[Agency]:
+    """Return the agencies as they shall be, not saved."""
     rows = [
         Agency(code="police-national", name="National police bureau", kind=AgencyKind.POLICE),
         Agency(
@@ -149,11 +158,34 @@ def _agencies() -> dict[str, Agency]:
     for row in rows:
         row.kind = AgencyKind(row.kind).value
         row.name = f"{row.name} (synthetic)"
-    return {row.code: row for row in Agency.objects.bulk_create(rows)}
+    return rows
 
 
-def _people(agencies: dict[str, Agency]) -> dict[tuple[Role, str], User]:
-    people: dict[tuple[Role, str], User] = {}
+def _found(rows: list[Agency]) -> dict[str, Agency]:
+    """Save the first two agencies, bare: nobody is there yet who could confirm anything."""
+    return {
+        row.code: Agency.objects.create(
+            code=row.code, name=row.name, kind=row.kind, region=row.region
+        )
+        for row in rows
+        if row.code in _FOUNDERS
+    }
+
+
+def _settle(people: dict[tuple[Role, str], User], wanted: Agency) -> Agency:
+    """Enter or change an agency as two administrators do; return it as it stands then."""
+    one, other = (
+        actor_for(people[Role.ADMINISTRATOR, code], Channel.COMMAND, timezone.now())
+        for code in _FOUNDERS
+    )
+    change = save_agency(one, wanted)
+    return wanted if change is None else confirm_change(other, change)
+
+
+def _people(
+    agencies: dict[str, Agency], people: dict[tuple[Role, str], User], rows: list[Agency]
+) -> None:
+    """Appoint everyone; as soon as both administrators are there, they enter the other agencies."""
     encoded = make_password(PASSWORD)
 
     def appoint(role: Role, code: str, name: str, email: str, password: str) -> User:
@@ -170,10 +202,14 @@ def _people(agencies: dict[str, Agency]) -> dict[tuple[Role, str], User]:
         people.setdefault((role, code), user)
         return user
 
-    for role, code, name in _LOGINS:
-        user = appoint(role, code, name, _email(role), encoded)
+    seen: Counter[Role] = Counter()
+    for role, code, name in sorted(_LOGINS, key=lambda row: row[0] != Role.ADMINISTRATOR):
+        seen[role] += 1
+        user = appoint(role, code, name, _email(role, seen[role]), encoded)
         TOTP.activate(user, _secret(user.email))
         RecoveryCodes.activate(user)
+        if seen[Role.ADMINISTRATOR] == len(_FOUNDERS) and len(agencies) == len(_FOUNDERS):
+            _enter(agencies, people, rows)
     shut = make_password(None)
     for code, agency in agencies.items():
         role = {
@@ -183,12 +219,20 @@ def _people(agencies: dict[str, Agency]) -> dict[tuple[Role, str], User]:
         }.get(AgencyKind(agency.kind))
         if role is not None and (role, code) not in people:
             appoint(role, code, f"{agency.region or 'National'} duty", f"{code}@demo.example", shut)
-    return people
+
+
+def _enter(
+    agencies: dict[str, Agency], people: dict[tuple[Role, str], User], rows: list[Agency]
+) -> None:
+    for row in rows:
+        if row.code in agencies:
+            row.pk = agencies[row.code].pk
+        agencies[row.code] = _settle(people, row)
 
 
 def _homes(offices: dict[str, Agency], people: dict[tuple[Role, str], User]) -> dict[str, CareHome]:
     homes = {}
-    for code, agency in offices.items():
+    for code, agency in list(offices.items()):
         hospital = agency.kind == AgencyKind.HOSPITAL
         if not hospital and agency.kind != AgencyKind.WELFARE:
             continue
@@ -196,7 +240,7 @@ def _homes(offices: dict[str, Agency], people: dict[tuple[Role, str], User]) -> 
         agency.named_officer = people[
             Role.CLINICIAN if hospital else Role.WELFARE_WORKER, agency.code
         ]
-        agency.save(update_fields=["accredited", "named_officer"])
+        agency = offices[code] = _settle(people, agency)
         latitude, longitude = REGIONS[agency.region]
         large = agency.region in ("Guangxi", "Guangdong")
         homes[code] = CareHome.objects.create(
@@ -218,6 +262,8 @@ def _homes(offices: dict[str, Agency], people: dict[tuple[Role, str], User]) -> 
 
 def open_offices() -> Offices:
     """Enter agencies, people and care places."""
-    agencies = _agencies()
-    people = _people(agencies)
+    rows = _agencies()
+    agencies = _found(rows)
+    people: dict[tuple[Role, str], User] = {}
+    _people(agencies, people, rows)
     return Offices(agencies, people, _homes(agencies, people))

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from kinward_web.registry.models import Document, Household, Operation, Person, new_code
+from kinward_web.registry.models import (
+    Document,
+    Household,
+    IdentifierUse,
+    Operation,
+    Person,
+    new_code,
+)
 from kinward_web.registry.network import (
     Edge,
     PersonFacts,
@@ -37,6 +44,7 @@ __all__ = [
     "find_household",
     "find_person",
     "graph_changed",
+    "identifier_in_use",
     "ids_of_codes",
     "links_of",
     "new_code",
@@ -48,6 +56,22 @@ __all__ = [
     "set_birth_range",
     "within",
 ]
+
+
+def identifier_in_use(kind: str, value: str) -> bool:
+    """Return whether somebody on record uses this, sealed people left out."""
+    from kinward_web.registry.actions.ties import identifier_index
+
+    uses = IdentifierUse.objects.filter(
+        identifier__kind=kind,
+        identifier__value_index=identifier_index(kind, value),
+        identifier__institution__isnull=True,
+        retracted_at__isnull=True,
+    )
+    now = timezone.now()
+    return uses.filter(
+        Q(person__sealed_with__isnull=True) | Q(person__sealed_with__starts_at__lte=now)
+    ).exists()
 
 
 def document_kinds(person_id: int) -> dict[int, str]:

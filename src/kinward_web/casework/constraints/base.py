@@ -43,6 +43,7 @@ FROZEN = (
 )
 """Only ever added; an encrypted column alone may be written anew, for a new key."""
 KEPT = (
+    "accounts.AgencyChange",
     "audit.ReadEvent",
     "casework.LinkClearance",
     "casework.Proposal",

@@ -33,6 +33,22 @@ _FIXED = {
     "registry.Involvement": ("id", "person_id", "part"),
     "registry.Link": ("id", "first_id", "second_id", "kind"),
     "public.Publication": ("id", "case_id"),
+    "accounts.AgencyChange": (
+        "id",
+        "agency_id",
+        "code",
+        "name",
+        "kind",
+        "country",
+        "region",
+        "phone",
+        "address",
+        "accredited",
+        "named_officer_id",
+        "proposed_by_id",
+        "proposed_at",
+        "expires_at",
+    ),
     "audit.ReadEvent": ("id", "at", "actor_id", "purpose", "act", "subject"),
 }
 """Columns that keep their first value; whoever needs another makes another row."""

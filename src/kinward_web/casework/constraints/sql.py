@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from kinward_web.casework.constraints import custody
+from kinward_web.casework.constraints.agencies import agency_checks
 from kinward_web.casework.constraints.base import (
     DIGEST_VIEW,
     FROZEN,
@@ -58,6 +59,7 @@ def checks(vendor: str) -> list[Check]:
         *guard_checks(),
         *clearance_checks(),
         *link_clearance_checks(),
+        *agency_checks(),
         *audit_checks(),
         *permanence_checks(),
     ]

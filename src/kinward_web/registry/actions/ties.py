@@ -219,7 +219,8 @@ def add_identifier(
 ) -> IdentifierUse:
     """Record that a person uses a telephone, address, document, account or vehicle.
 
-    Whatever is an agency's own telephone or address is marked as such and links nobody.
+    Whatever is an agency's own telephone or address is marked as such and links nobody. What
+    somebody uses already goes on linking people until those uses are corrected by two.
 
     :raises NotAllowed: the person is out of the actor's reach for writing.
     :raises EntryRefused: no value or source, or this use is on record.
@@ -232,7 +233,8 @@ def add_identifier(
     row, _made = Identifier.objects.get_or_create(
         kind=kind, value_index=index, defaults={"value": value, "institution": agency}
     )
-    if agency is not None and row.institution_id is None:
+    used = row.uses.filter(retracted_at__isnull=True).exists()
+    if agency is not None and row.institution_id is None and not used:
         row.institution = agency
         row.save(update_fields=["institution"])
         detail = {"agency": agency.code}
