@@ -27,6 +27,7 @@ from kinward_web.keyring import (
     decrypt_bytes,
     encrypt,
     encrypt_bytes,
+    key_of,
     load_ring,
     ring_is_fixed,
     save_ring,
@@ -41,6 +42,7 @@ __all__ = [
     "KeyInUse",
     "Rotation",
     "columns",
+    "first_values",
     "retire",
     "rotate",
     "values_under",
@@ -279,6 +281,21 @@ def _count(column: Column, condition: str, parameters: list[Any]) -> int:
         return int(cursor.fetchone()[0])
 
 
+def first_values(column: Column) -> list[tuple[int, Any]]:
+    """Return, of the first values of a column, one row and value for each key."""
+    found: dict[str, tuple[int, Any]] = {}
+    for row, value in _rows(column, "", 0, locked=False):
+        found.setdefault(_key_name(value), (row, value))
+    return list(found.values())
+
+
+def _key_name(value: Any) -> str:
+    try:
+        return key_of(bytes(value) if isinstance(value, memoryview) else value)
+    except (ValueError, TypeError, UnicodeDecodeError):
+        return ""
+
+
 def _batches(column: Column, active: str, unreadable: list[str]) -> Iterator[int]:
     """Take over a column batch by batch; yield the number of values in each."""
     last = 0
@@ -292,11 +309,11 @@ def _batches(column: Column, active: str, unreadable: list[str]) -> Iterator[int
         last = rows[-1][0]
 
 
-def _rows(column: Column, active: str, after: int) -> list[tuple[int, Any]]:
+def _rows(column: Column, active: str, after: int, locked: bool = True) -> list[tuple[int, Any]]:
     """Return the next rows that are not under the active key, locked until the batch is done."""
     table = connection.ops.quote_name(column.table)
     condition, parameters = column.outside(active)
-    lock = " FOR UPDATE" if connection.features.has_select_for_update else ""
+    lock = " FOR UPDATE" if locked and connection.features.has_select_for_update else ""
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT id, {column.sql} FROM {table} WHERE id > %s AND {condition} "

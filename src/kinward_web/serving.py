@@ -17,6 +17,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from kinward_web import static_files
 from kinward_web.commands import StartError
+from kinward_web.ringcheck import ring_fault
 
 __all__ = ["run"]
 
@@ -37,8 +38,10 @@ def _alone() -> Iterator[None]:
 def _prepare() -> None:
     """Make database and static files ready, and fill a demonstration.
 
-    :raises StartError: PostgreSQL's tables are not up to date.
+    :raises StartError: PostgreSQL's tables are not up to date, or the key ring is another one.
     """
+    if fault := ring_fault():
+        raise StartError(fault)
     if connection.vendor == "sqlite":
         call_command("migrate", interactive=False, verbosity=0)
         call_command("install_constraints", verbosity=0)

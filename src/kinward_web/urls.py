@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 from allauth.account import views as account
 from django.urls import URLPattern, URLResolver, include, path
 
@@ -21,11 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("sign-in/password/", accounts.change_password, name="account_change_password"),
     path("sign-in/second-factor/reauthenticate/", accounts.fresh_code, name="mfa_reauthenticate"),
     path("sign-in/second-factor/", include("allauth.mfa.urls")),
-    *(
-        path("", include(f"kinward_web.{app}.urls"))
-        for app in _APPS
-        if find_spec(f"kinward_web.{app}.urls")
-    ),
+    *(path("", include(f"kinward_web.{app}.urls")) for app in _APPS),
 ]
 handler400 = "kinward_web.error_pages.bad_request"
 handler403 = "kinward_web.error_pages.forbidden"

@@ -17,9 +17,11 @@ from django.core.management import CommandError, call_command
 from django.db import connection, models
 from django.utils import timezone
 
-from kinward_web import keyring, rotation
-from kinward_web.accounts.api import SYSTEM
+from kinward_web import keyring, rotation, serving
+from kinward_web.accounts.api import SYSTEM, Agency
 from kinward_web.audit import api as audit
+from kinward_web.casework.checks import ring_reads_the_database
+from kinward_web.commands import StartError
 from kinward_web.fields import EncryptedTextField, document_context
 from kinward_web.keyring import DecryptionError, KeyRing
 from kinward_web.registry.models import Document, Person
@@ -375,3 +377,29 @@ def test_a_fixed_ring_is_rotated_by_its_variable(
     assert (done.active, done.added, done.values) == ("2", False, 2)
     with pytest.raises(CommandError, match="KINWARD_KEYS"):
         call_command("rotate_keys", "--retire", "1")
+
+
+@pytest.mark.django_db
+def test_a_fresh_ring_beside_an_old_database_stops_the_start(
+    ring: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ring_reads_the_database(["default"]) == []
+    agency = Agency.objects.create(code="a", name="A", kind="police")
+    Person.objects.create(name="小明", entered_by=agency)
+    assert ring_reads_the_database(["default"]) == []
+    old = ring.read_text()
+    ring.unlink()
+    # Without a file none is made; with a new one under the same name of key it is not taken.
+    for text in (None, KeyRing.fresh().to_json()):
+        if text is not None:
+            ring.write_text(text)
+        with pytest.raises(StartError, match="restore the old ring") as stopped:
+            serving._prepare()
+        assert str(ring) in str(stopped.value)
+        assert [row.id for row in ring_reads_the_database(["default"])] == ["casework.E001"]
+        assert ring.exists() == (text is not None)
+    monkeypatch.setenv("KINWARD_KEYS", KeyRing.fresh().to_json())
+    assert "KINWARD_KEYS" in ring_reads_the_database(["default"])[0].msg
+    monkeypatch.delenv("KINWARD_KEYS")
+    ring.write_text(old)
+    assert ring_reads_the_database(["default"]) == []

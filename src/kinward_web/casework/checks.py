@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.checks import CheckMessage, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import DatabaseError, connections
 
 from kinward_web.casework import constraints
+from kinward_web.ringcheck import ring_fault
 
-__all__ = ["constraints_in_force"]
+__all__ = ["constraints_in_force", "ring_reads_the_database"]
 
 
 @register(Tags.database)
@@ -39,3 +40,10 @@ def constraints_in_force(databases: Any = None, **_others: Any) -> list[CheckMes
                 )
             )
     return found
+
+
+@register(Tags.database)
+def ring_reads_the_database(databases: Any = None, **_others: Any) -> list[CheckMessage]:
+    """Refuse to go on with a key ring that does not read what the database holds."""
+    fault = ring_fault() if "default" in (databases or ()) else None
+    return [] if fault is None else [Error(fault, id="casework.E001")]
