@@ -1,4 +1,4 @@
-"""Catalogues of Chinese and Vietnamese: whole, faithful to their placeholders, and used by pages."""
+"""Catalogues of Chinese and Vietnamese: whole, true to their placeholders, used by pages."""
 
 from __future__ import annotations
 
@@ -286,34 +286,38 @@ def test_the_custody_check(language, english, barred, client_for, office, role):
     assert not left_in_english(page, english)
 
 
-@pytest.mark.parametrize(
-    "role", [Role.POLICE_OFFICER, Role.WELFARE_WORKER, Role.AUDITOR, Role.ADMINISTRATOR]
-)
-def test_no_page_that_a_role_can_reach_keeps_a_sentence_of_ours(
-    language, english, barred, client_for, role
-):
-    """From Today along every link, each kind of page once."""
-    client = client_for(role)
-    speaking(language)
-    waiting, seen, left = ["/"], set(), {}
-    while waiting:
-        path = waiting.pop(0)
-        try:
-            view = resolve(path.partition("?")[0]).view_name
-        except Resolver404:
-            continue
-        if view in seen or view == "registry:document":  # The sample documents hold nothing.
-            continue
-        seen.add(view)
-        response = client.get(path, follow=True)
-        if response.status_code != 200 or "html" not in response.headers["Content-Type"]:
-            continue
-        page = read(response)
-        waiting += page.links
-        if found := left_in_english(page, english):
-            left[path] = found
+def test_no_page_keeps_a_sentence_of_ours(language, english, barred, client_for):
+    """From Today along every link; each kind of page once, by the first role that comes to it."""
+    roles = (Role.POLICE_OFFICER, Role.WELFARE_WORKER, Role.AUDITOR, Role.ADMINISTRATOR)
+    seen, left = set(), {}
+    for role in roles:
+        client = client_for(role)
+        speaking(language)
+        seen.discard("accounts:home")
+        waiting = ["/"]
+        while waiting:
+            page = page_of(client, waiting[0], seen)
+            if page and (found := left_in_english(page, english)):
+                left[waiting[0]] = found
+            waiting = waiting[1:] + (page.links if page else [])
     assert not left
-    assert len(seen) > 8
+    assert len(seen) > 30
+
+
+def page_of(client: Client, path: str, seen: set[str]) -> _Words | None:
+    """Return what a path shows, unless its kind has been seen."""
+    try:
+        view = resolve(path.partition("?")[0]).view_name
+    except Resolver404:
+        return None
+    # The sample documents hold nothing that could be shown.
+    if view in seen or view == "registry:document":
+        return None
+    seen.add(view)
+    response = client.get(path, follow=True)
+    if response.status_code != 200 or "html" not in response.headers["Content-Type"]:
+        return None
+    return read(response)
 
 
 def test_no_source_hides_from_the_extraction():
