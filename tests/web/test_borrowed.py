@@ -10,6 +10,9 @@ from django.utils import timezone, translation
 from django.utils.timesince import TIME_STRINGS, timeuntil
 
 from kinward_web.borrowed import SENTENCES, TIMES
+from kinward_web.casework.effects import HANDED_OVER
+from kinward_web.casework.presenters.timeline import shown_evidence
+from kinward_web.rules.roles import Role
 
 LANGUAGES = ("zh-hans", "vi")
 
@@ -35,3 +38,14 @@ def test_the_strings_are_still_those_that_the_libraries_look_up():
         assert left.replace("\xa0", " ") == "2 ngày, 5 giờ"
         said = {str(text) for text in DefaultAccountAdapter.error_messages.values()}
     assert {"Mã không đúng.", "Mật khẩu không đúng."} <= said
+
+
+def test_the_reason_that_kinward_writes_itself_is_read_in_any_language(office, actor):
+    evidence = {"reason": HANDED_OVER}
+    reader = actor(Role.WELFARE_WORKER)
+    with translation.override("vi"):
+        assert [text for _label, text in shown_evidence(reader, evidence)] == [
+            "đã trao trẻ cho gia đình"
+        ]
+        written = {"reason": "handed over to the grandmother"}
+        assert [text for _label, text in shown_evidence(reader, written)] == [written["reason"]]

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from kinward_web.accounts.api import SYSTEM
 from kinward_web.casework import custody, engine
@@ -18,7 +19,10 @@ from kinward_web.casework.models import CareHome, Case, CaseParty, MedicalExam, 
 from kinward_web.registry import api as registry
 from kinward_web.rules.policy import load_policy
 
-__all__ = ["CASE_EFFECTS", "CASE_SEQUELS", "PLACEMENT_EFFECTS"]
+__all__ = ["CASE_EFFECTS", "CASE_SEQUELS", "HANDED_OVER", "PLACEMENT_EFFECTS"]
+
+HANDED_OVER = gettext_noop("handed over to the family")
+"""Why a placement ends when the child goes home; what reads it translates it."""
 
 
 def _happened(context: Context) -> datetime:
@@ -114,7 +118,7 @@ def _bring_home(context: Context) -> None:
     """End the child's place in care and place it with its family, as both agencies signed."""
     home = Placement.objects.get(pk=context.subject.return_placement_id)
     happened_at = context.evidence["happened_at"]
-    reason = {"happened_at": happened_at, "reason": "handed over to the family"}
+    reason = {"happened_at": happened_at, "reason": HANDED_OVER}
     place = live_placement(context.case)
     if place is not None:
         engine.transition(context.actor, place, "end", reason, context.moment)

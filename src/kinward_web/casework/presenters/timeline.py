@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from kinward_web.accounts.api import Actor
+from kinward_web.casework.effects import HANDED_OVER
 from kinward_web.casework.engine import binding_of
 from kinward_web.casework.models import Case, Placement, TransitionRecord
 from kinward_web.registry import api as registry
@@ -115,7 +116,8 @@ def _in_words(kind: Kind, key: str, value: Any, names: Mapping[str, Mapping[int,
         known = names.get(group, {})
         ids = value if isinstance(value, list) else [value]
         return ", ".join(known[pk] for pk in ids if pk in known)
-    return str(value)
+    # The one reason that Kinward writes itself is stored in English and read in any language.
+    return _(HANDED_OVER) if value == HANDED_OVER else str(value)
 
 
 def _transition(actor: Actor, record: TransitionRecord, place: str = "") -> Entry:
