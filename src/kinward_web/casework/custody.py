@@ -26,6 +26,7 @@ from kinward_web.rules.custody import VERIFIED, Bar
 from kinward_web.rules.policy import load_policy
 
 __all__ = [
+    "SEALED",
     "Denial",
     "PathLink",
     "PathStep",
@@ -39,6 +40,8 @@ __all__ = [
     "screen",
 ]
 
+SEALED = "sealed"
+"""Code of a denial whose reason is under seal for whoever looks (`casework/sealed.py`)."""
 HOUSEHOLD = "household"
 """The capacity of someone who is screened as an adult of the household."""
 
@@ -91,13 +94,18 @@ class Denial:
     person: str
     """Code of the person screened; empty where nobody lives in the household."""
     parts: tuple[str, ...] = ()
-    """What the person is, for `involved`."""
+    """What the person is, for `involved`; the agency to ask, for `sealed`."""
     route: Route | None = None
     """How the person is linked, for `linked`."""
 
     @property
     def message(self) -> str:
         """Return the reason in one sentence."""
+        if self.code == SEALED:
+            return _("%(person)s is barred for a reason under seal; contact %(agency)s.") % {
+                "person": self.person,
+                "agency": _join(self.parts),
+            }
         if self.code == Bar.INVOLVED:
             return _("%(person)s is on record as %(parts)s.") % {
                 "person": self.person,
@@ -129,6 +137,11 @@ class Denial:
     def path(self) -> str:
         """Return what may be done instead."""
         tonight = _("Tonight a hospital or accredited home may receive the child.")
+        if self.code == SEALED:
+            return _("Ask %(agency)s. %(tonight)s") % {
+                "agency": _join(self.parts),
+                "tonight": tonight,
+            }
         if self.code == Bar.INVOLVED:
             return _(
                 "Nobody can clear this: choose other people. If the identity was mistaken, the "
@@ -430,12 +443,18 @@ def kind_label(kind: str) -> str:
         "identity_document": _("the same identity document"),
         "payment_account": _("the same payment account"),
         "vehicle": _("the same vehicle"),
+        SEALED: _("under seal"),
     }[kind]
 
 
 def part_label(part: str) -> str:
     """Return the part someone plays in words."""
-    return {"suspect": _("suspect"), "buyer": _("buyer"), "broker": _("broker")}[part]
+    return {
+        "suspect": _("suspect"),
+        "buyer": _("buyer"),
+        "broker": _("broker"),
+        SEALED: _("under seal"),
+    }[part]
 
 
 def _join(words: Iterable[str]) -> str:

@@ -154,7 +154,9 @@ def _add_route(
     been lifted.
     """
     detail = ", ".join(map(part_label, route.parts))
-    columns[4].setdefault(route.end, _Item(route.end, "barring", (route.end, detail)))
+    columns[4].setdefault(
+        route.end, _Item(route.end, "barring", (route.end or _("Somebody"), detail))
+    )
     near, *onward = route.steps
     if onward:
         columns[2].setdefault(
@@ -165,7 +167,7 @@ def _add_route(
         for link in step.links:
             key = f"{step.source} {step.target} {link.via}"
             kind = "cleared" if link.cleared else "link"
-            text = f"{kind_label(link.kind)} · {link.via}"
+            text = " · ".join(filter(None, (str(kind_label(link.kind)), link.via)))
             columns[column].setdefault(key, _Item(key, kind, (text,)))
             way = [(column - 1, step.source, key), (column, key, step.target)]
             if not onward:

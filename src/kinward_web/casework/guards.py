@@ -6,12 +6,16 @@ itself, and a page can ask before anything is filled in.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
+
 from django.utils.translation import gettext as _
 
 from kinward_web.accounts.api import Agency
 from kinward_web.casework import custody
 from kinward_web.casework.engine import Context, Guard
 from kinward_web.casework.models import Case, Placement, TransitionRecord
+from kinward_web.casework.sealed import as_seen_by
 from kinward_web.errors import Refusal
 from kinward_web.registry import api as registry
 from kinward_web.rules.case import IN_CUSTODY
@@ -445,14 +449,18 @@ def _nobody_involved(context: Context) -> list[Refusal]:
     """At night links and papers wait; that a buyer brings, pays or cares does not."""
     if context.subject.household_id is not None:
         return []
-    bar = f"custody:{Bar.INVOLVED}"
-    return [row for row in _screened(context.subject, context) if row.code == bar]
+    return _screened(context.subject, context, (Bar.INVOLVED,))
 
 
-def _screened(placement: Placement, context: Context) -> list[Refusal]:
+def _screened(
+    placement: Placement, context: Context, bars: Collection[Bar] = tuple(Bar)
+) -> list[Refusal]:
     if not _needs_screening(placement):
         return []
-    screening = custody.screen(placement, context.moment)
+    found = custody.screen(placement, context.moment)
+    # What counts is decided before anything is hidden from whoever asks.
+    counting = replace(found, denials=tuple(row for row in found.denials if row.code in bars))
+    screening = as_seen_by(context.actor, counting)
     return [
         Refusal(f"custody:{denial.code}", denial.message, denial.path)
         for denial in screening.denials

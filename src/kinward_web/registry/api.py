@@ -13,6 +13,7 @@ from kinward_web.registry.models import (
     Document,
     Household,
     IdentifierUse,
+    Involvement,
     Operation,
     Person,
     new_code,
@@ -53,6 +54,7 @@ __all__ = [
     "operations_under_way",
     "people_facts",
     "photographs_of",
+    "sealed_bars",
     "set_birth_range",
     "within",
 ]
@@ -170,3 +172,29 @@ def photographs_of(actor: Actor, people: Iterable[int]) -> dict[int, list[int]]:
     for person, pk in rows.order_by("-pk").values_list("person_id", "pk"):
         found.setdefault(person, []).append(pk)
     return found
+
+
+def sealed_bars(actor: Actor, codes: Iterable[str]) -> dict[str, str]:
+    """Return, by code, the agency to ask about each person whose bar is sealed to `actor`.
+
+    Sealed is a person who was entered for an operation that has not started, or whose every bar
+    comes from such operations.
+    """
+    from kinward_web.registry.scope import BARRING, unsealed
+
+    rows = Involvement.objects.filter(BARRING, person__code__in=list(codes))
+    bars = list(rows.select_related("operation__lead", "person__sealed_with__lead"))
+    operations = {row.operation_id for row in bars} | {row.person.sealed_with_id for row in bars}
+    seen = Operation.objects.filter(unsealed(actor), pk__in=operations - {None})
+    open_to = {None, *seen.values_list("pk", flat=True)}
+    hidden: dict[str, str] = {}
+    shown: set[str] = set()
+    for row in bars:
+        person = row.person
+        if person.sealed_with_id not in open_to:
+            hidden[person.code] = person.sealed_with.lead.name
+        elif row.operation_id not in open_to:
+            hidden.setdefault(person.code, row.operation.lead.name)
+        else:
+            shown.add(person.code)
+    return {code: agency for code, agency in hidden.items() if code not in shown}

@@ -26,6 +26,7 @@ from kinward_web.casework.models import Case, LinkClearance, Placement
 from kinward_web.casework.presenters.child import StepRow, step_rows
 from kinward_web.casework.presenters.timeline import place_name
 from kinward_web.casework.scope import can, placements_for, require
+from kinward_web.casework.sealed import as_seen_by
 from kinward_web.casework.views.common import (
     PLACERS,
     case_page,
@@ -118,7 +119,7 @@ def place(request: HttpRequest, code: str, pk: int, status: int = 200) -> HttpRe
     screened = found.household_id is not None or found.people.exists()
     screening = None
     if screens and screened and found.state in _SCREENED_STATES:
-        screening = custody.screen(found, timezone.now())
+        screening = as_seen_by(actor, custody.screen(found, timezone.now()))
     last = found.clearances.select_related("screened_by").first() if screens else None
     return case_page(
         request,
@@ -174,7 +175,7 @@ def _denials(case: Case, screening: custody.Screening) -> list[tuple[custody.Den
     rows = []
     for denial in screening.denials:
         links = []
-        if denial.route is not None:
+        if denial.route is not None and denial.code != custody.SEALED:
             links = [
                 (step.source, step.target, link.via, custody.kind_label(link.kind))
                 for step in denial.route.steps

@@ -80,7 +80,7 @@ def enter_person(
         entered_by_id=actor.agency_id,
         sealed_with=sealed_with,
     )
-    audit.append(actor, "person.entered", f"person:{person.code}")
+    audit.append(actor, "person.entered", _audit_subject(person))
     return person
 
 
@@ -121,7 +121,7 @@ def change_person(
         row.name_index = name_index(name)
         row.identity = Person.Identity.CLAIMED if row.name else Person.Identity.UNKNOWN
     row.save()
-    audit.append(actor, "person.changed", f"person:{row.code}", {"columns": changed})
+    audit.append(actor, "person.changed", _audit_subject(row), {"columns": changed})
     if "name" in changed:
         announce(row.pk)
     return row
@@ -154,7 +154,14 @@ def verify_identity(actor: Actor, person: Person, document: Document) -> None:
     row.identity = Person.Identity.VERIFIED
     row.save(update_fields=["identity"])
     detail = {"document": document.pk, "sha256": document.sha256}
-    audit.append(actor, "person.verified", f"person:{row.code}", detail)
+    audit.append(actor, "person.verified", _audit_subject(row), detail)
+
+
+def _audit_subject(person: Person) -> str:
+    """Return how the audit chain names a person: by a keyed digest while the person is sealed."""
+    if person.sealed_with is not None and person.sealed_with.sealed:
+        return f"sealed:{blind_index('person', person.code)[:32]}"
+    return f"person:{person.code}"
 
 
 def _open_standing(standing: str) -> None:
@@ -201,7 +208,7 @@ def enter_involvement(
         entered_by_id=actor.agency_id,
     )
     detail = {"involvement": row.pk, "part": part, "standing": standing}
-    audit.append(actor, "involvement.entered", f"person:{person.code}", detail)
+    audit.append(actor, "involvement.entered", _audit_subject(person), detail)
     announce(person.pk)
     return row
 
@@ -267,5 +274,5 @@ def change_standing(actor: Actor, involvement: Involvement, standing: str, sourc
     row.source = f"{row.source}\n{source}"
     row.save(update_fields=["standing", "source"])
     detail = {"involvement": row.pk, "from": before, "to": standing}
-    audit.append(actor, "involvement.standing", f"person:{row.person.code}", detail)
+    audit.append(actor, "involvement.standing", _audit_subject(row.person), detail)
     announce(row.person_id)
