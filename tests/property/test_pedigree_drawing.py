@@ -140,8 +140,10 @@ def pedigrees(draw):
 
 
 def people(*rows):
+    """Build a pedigree of (name, father, mother, sex), or with the label of twins as a fifth."""
     return Pedigree.build(
-        Person(name, father or None, mother or None, sex=sex) for name, father, mother, sex in rows
+        Person(name, father or None, mother or None, sex, *twin)
+        for name, father, mother, sex, *twin in rows
     )
 
 
@@ -170,6 +172,31 @@ THREE_MATES = people(
     ("3", "f", "c", "female"),
     ("4", "f", "c", "male"),
 )
+HALF_BROTHER_BETWEEN_TWINS = people(
+    ("f", "", "", "male"),
+    ("a", "", "", "female"),
+    ("b", "", "", "female"),
+    ("twin", "f", "b", "male", "1"),
+    ("other", "f", "b", "male", "1"),
+    ("g", "", "", "male"),
+    ("half-sister", "f", "a", "female"),
+    ("sister", "f", "b", "female"),
+    ("mate", "g", "a", "female"),
+    ("child", "twin", "mate", "male"),
+    ("between", "f", "a", "male"),
+)
+TWINS_WHO_MARRIED_TWINS = people(
+    ("f", "", "", "male"),
+    ("m", "", "", "female"),
+    ("g", "", "", "male"),
+    ("n", "", "", "female"),
+    ("brother", "f", "m", "male", "1"),
+    ("his twin", "f", "m", "male", "1"),
+    ("sister", "g", "n", "female", "2"),
+    ("her twin", "g", "n", "female", "2"),
+    ("son", "brother", "sister", "male"),
+    ("daughter", "his twin", "her twin", "female"),
+)
 
 
 @settings(max_examples=300, deadline=None)
@@ -177,6 +204,8 @@ THREE_MATES = people(
 @example(UNCLE_NIECE)
 @example(FATHER_DAUGHTER)
 @example(THREE_MATES)
+@example(HALF_BROTHER_BETWEEN_TWINS)
+@example(TWINS_WHO_MARRIED_TWINS)
 def test_no_drawing_has_a_fault(pedigree):
     assert faults(pedigree, layout_pedigree(pedigree)) == []
 
@@ -205,6 +234,12 @@ def test_planted_faults_are_caught():
 def test_related_parents_are_joined_by_a_double_line():
     assert any(w.doubled for w in layout_pedigree(UNCLE_NIECE).wires)
     assert not any(w.doubled for w in layout_pedigree(THREE_MATES).wires)
+
+
+def test_bars_of_different_twins_do_not_look_like_one():
+    wires = layout_pedigree(TWINS_WHO_MARRIED_TWINS).wires
+    one, other = sorted(wire.points for wire in wires if wire.kind == "twins")
+    assert one[1][0] < other[0][0] - SYMBOL or one[0][1] != other[0][1]
 
 
 def test_the_drawing_says_in_words_what_it_shows():
