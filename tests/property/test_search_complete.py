@@ -31,6 +31,10 @@ from kinward.search.record import SearchRun
 SLOW_IS_FINE = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 THRESHOLDS = (-300.0, -30.0, -6.0, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 4.0, 6.0)
 CODED = ("father", "mother", "parents", "two missing", "nobody", "missing twins")
+BOTH_TYPED = {
+    "sibs": "f m; m+ f; c! f m+ u; s+= f m+ m; t+= f m+ m",
+    "father and uncle": "g m; h f; f+= g h m; u+= g h m; m f; c! f+= m u",
+}
 STEPWISE = "stepwise:male=0.02,female=0.01,rate2=0.001,range=0.1"
 
 
@@ -103,6 +107,19 @@ def test_every_kind_of_family(wanted: Features) -> None:
     registry = build(replace(wanted, kinds=tuple(KINDS), children=8, seed=7))
     slow = SlowSearch(registry)
     for threshold in (-300.0, -1.0, 0.5):
+        check(run(registry, threshold), slow, threshold)
+
+
+@pytest.mark.parametrize("mutation", ["none", "equal:0.02"])
+@pytest.mark.parametrize("kind", sorted(BOTH_TYPED))
+def test_several_typings_of_one_genome(kind: str, mutation: str) -> None:
+    """Families that agree in one of two typings and not in the other have tables of their own."""
+    wanted = Features(
+        (kind,) * 24, loci=2, mutation=mutation, half_typed=0.3, astray=0.2, untyped=0.1, seed=3
+    )
+    registry = build(wanted, BOTH_TYPED)
+    slow = SlowSearch(registry)
+    for threshold in (-300.0, 0.0):
         check(run(registry, threshold), slow, threshold)
 
 

@@ -22,6 +22,7 @@ WIDE = {
     "four sibs": "f m; m f; c! f m u; s+ f m m; t+ f m f; u+ f m f; v+ f m f",
     "mother and four sibs": "f m; m+ f; c! f m+ u; s+ f m+ m; t+ f m+ f; u+ f m+ f; v+ f m+ f",
     "nephews": "f m; m f; c! f m u; b f m m; w f; n+ b w m; o+ b w f",
+    "nephews and sib": "f m; m f; c! f m u; b f m m; w f; n+ b w m; o+ b w f; s+ f m m",
     "nephews and their mother": "f m; m f; c! f m u; b f m m; w+ f; n+ b w+ m; o+ b w+ f",
     "uncles and aunt": "g m; h f; i m; j f; f g h m; u+ g h m; v+ g h f; m i j f; a+ i j f; "
     "c! f m u",
@@ -31,6 +32,8 @@ WIDE = {
     "great-grandparents": "a+ m; b+ f; d+ m; e+ f; g a+ b+ m; h d+ e+ f; f g h m; m f; c! f m u",
     "sib and its child": "f m; m f; c! f m u; s+ f m m; w f; n+ s+ w m",
     "half-sibs": "f m; m f; w f; v m; h+ f w m; i+ f w f; j+ v m f; k+ v m m; c! f m u",
+    "nieces married to an uncle": "g m; h f; f g h m; v g h m; u g h m; m f; s+ f m f; t+ v m f; "
+    "n+ u s+ m; o+ u t+ m; c! f m u",
 }  # fmt: skip
 
 

@@ -167,6 +167,8 @@ def _alike(oriented: Sequence[int], parts: Sequence[Part]) -> tuple[int, ...]:
             for number, (_, genomes) in enumerate(part.received)
             if genome in genomes
         )
+        # Of what such a genome receives there, the groups do not tell the parent: half-sisters who
+        # both have a child by their uncle.
         if any(genome in part.whole for part in parts):
             role = genome
         labels.append(roles.setdefault(role, len(roles)))
@@ -253,7 +255,8 @@ def _part(
             whole.add(factor.parent)
         if factor.variables[-1].kind == "phase":
             received.setdefault(factor.child, []).append(factor)
-    # A genome whose selector stays open is told from its siblings by it.
+    # A genome whose selector stays open is told from its siblings by it: nephews who changed
+    # places would have to change axes of the target too.
     named = {v.genome for v in network.target if v.kind == "selector"}
     groups: dict[tuple[Side, int, int], list[int]] = {}
     for genome, handed in received.items():
