@@ -108,6 +108,8 @@ def texts_of_template(source: str) -> Iterator[Text]:
         if token.token_type not in (TokenType.BLOCK, TokenType.VAR):
             continue
         name = token.contents.split(None, 1)[0] if token.token_type is TokenType.BLOCK else ""
+        for quoted in _MARKED.findall(token.contents):
+            yield Text(_looked_up(_unquoted(quoted)))
         if name in _BLOCK:
             block = [token]
             for inner in tokens:
@@ -117,9 +119,6 @@ def texts_of_template(source: str) -> Iterator[Text]:
             yield _block_text(_compiled(block))
         elif name in _TRANSLATE:
             yield from _tag_text(_compiled([token]))
-        else:
-            for quoted in _MARKED.findall(token.contents):
-                yield Text(_looked_up(_unquoted(quoted)))
 
 
 def _compiled(tokens: list) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
 from shutil import copytree
@@ -145,6 +146,20 @@ def of_template(source: str) -> list[Text]:
 )
 def test_strings_of_templates(source, found):
     assert of_template(source) == [found]
+
+
+def test_a_format_of_a_day_is_a_string_of_its_own():
+    source = (
+        '{% blocktranslate with day=born|date:_("j M Y") %}Born {{ day }}.{% endblocktranslate %}'
+    )
+    assert of_template(source) == [Text("j M Y"), Text("Born %(day)s.")]
+
+
+@pytest.mark.parametrize(("code", "day"), [("zh-hans", "2011年7月5日"), ("vi", "05/07/2011")])
+def test_days_are_written_as_their_readers_write_them(code, day):
+    template = Template('{% load i18n %}{{ day|date:_("j M Y") }}')
+    with translation.override(code):
+        assert template.render(Context({"day": date(2011, 7, 5)})) == day
 
 
 def test_what_is_no_string_of_a_template():
