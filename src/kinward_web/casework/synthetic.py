@@ -558,16 +558,19 @@ class _Maker:
 
 def _move(table: str, machine: str) -> None:
     """Bring every record that has a new transition into the state it leads to."""
-    resume = (
+    further = (
         ", resume_state = CASE WHEN r.source IN ('new', r.target) THEN resume_state"
         " ELSE r.source END"
+        ", return_placement_id = CASE WHEN r.rule = 'hand_over' THEN (SELECT p.id"
+        " FROM casework_placement p WHERE p.case_id = casework_case.id AND p.purpose = 'return'"
+        " AND p.state = 'cleared') ELSE return_placement_id END"
         if machine == "case"
         else ""
     )
     with connection.cursor() as cursor:
         cursor.execute(
             f"UPDATE {table} SET state = r.target, version = r.number, "
-            f"state_since = r.made_at, due_at = NULL{resume} FROM casework_transitionrecord r "
+            f"state_since = r.made_at, due_at = NULL{further} FROM casework_transitionrecord r "
             f"WHERE r.machine = %s AND r.subject_id = {table}.id "
             f"AND r.number = {table}.version + 1",
             [machine],
