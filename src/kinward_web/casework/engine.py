@@ -8,8 +8,9 @@ event. Triggers in the database, made from the same table, refuse whatever goes 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from django.db import transaction as database
@@ -122,6 +123,8 @@ def next_steps(actor: Actor, subject: Any, moment: datetime | None = None) -> li
     """
     moment = moment or timezone.now()
     binding = binding_of(subject)
+    # The agencies of the case are the same for every step.
+    binding = replace(binding, parties=cache(binding.parties))
     case = binding.case_of(subject)
     waiting = {proposal.rule: proposal for proposal in open_proposals(subject, moment)}
     steps = []

@@ -114,6 +114,7 @@ class CaseParty(models.Model):
     class Meta:
         """One row per agency and case."""
 
+        indexes: ClassVar = [models.Index(name="case_party_of_agency", fields=["agency", "case"])]
         constraints: ClassVar = [
             models.UniqueConstraint(name="case_party_once", fields=["case", "agency"])
         ]
@@ -131,6 +132,7 @@ class CaseAssignment(models.Model):
     class Meta:
         """One row per person and case."""
 
+        indexes: ClassVar = [models.Index(name="case_assignment_of_user", fields=["user", "case"])]
         constraints: ClassVar = [
             models.UniqueConstraint(name="case_assignment_once", fields=["case", "user"])
         ]
@@ -220,7 +222,13 @@ class Placement(models.Model):
 
         verbose_name = _("placement")
         verbose_name_plural = _("placements")
-        indexes: ClassVar = [models.Index(fields=["home", "state"])]
+        indexes: ClassVar = [
+            models.Index(fields=["home", "state"]),
+            # Who occupies which home is counted from this index alone.
+            models.Index(
+                name="placement_in_state", fields=["state", "home", "state_since", "case"]
+            ),
+        ]
         constraints: ClassVar = [
             models.CheckConstraint(
                 name="placement_home_or_household",
@@ -414,6 +422,12 @@ class TransitionRecord(models.Model):
         """Order, and one record per step."""
 
         ordering: ClassVar = ["machine", "subject_id", "number"]
+        indexes: ClassVar = [
+            # The pace of all cases is counted from this index alone.
+            models.Index(
+                name="transition_pace", fields=["machine", "rule", "subject_id", "made_at"]
+            )
+        ]
         constraints: ClassVar = [
             models.UniqueConstraint(
                 name="transition_once", fields=["machine", "subject_id", "number"]
@@ -472,6 +486,20 @@ class Visit(models.Model):
         """In order of the days."""
 
         ordering: ClassVar = ["due_on", "pk"]
+        indexes: ClassVar = [
+            models.Index(
+                name="visit_open",
+                fields=["due_on", "case"],
+                condition=Q(done_at__isnull=True, cancelled_at__isnull=True),
+            ),
+            models.Index(
+                name="visit_concern",
+                fields=["case"],
+                condition=Q(
+                    concern=True, concern_settled_at__isnull=True, cancelled_at__isnull=True
+                ),
+            ),
+        ]
 
 
 class Service(models.Model):

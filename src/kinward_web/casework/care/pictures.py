@@ -7,6 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import cos, radians, sqrt
 
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
+
 __all__ = ["Flow", "FlowPicture", "HomeMap", "Mark", "Node", "flow_picture", "home_map"]
 
 _WIDTH = 720
@@ -33,6 +36,20 @@ class HomeMap:
     height: int
     marks: tuple[Mark, ...]
     names: tuple[Mark, ...]
+
+    @property
+    def drawn(self) -> SafeString:
+        """The marks as SVG, written here because a country has more than a thousand homes."""
+        return mark_safe("".join(map(_drawn, self.marks)))
+
+
+def _drawn(mark: Mark) -> str:
+    at = f'cx="{mark.x:.1f}" cy="{mark.y:.1f}"'
+    return (
+        f"<g><title>{escape(mark.label)}</title>"
+        f'<circle class="chart-ring chart-ring--{mark.tone}" {at} r="{mark.radius:.1f}"/>'
+        f'<circle class="chart-bar chart-bar--{mark.tone}" {at} r="{mark.inner:.1f}"/></g>\n'
+    )
 
 
 def home_map(

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models import Count
+from django.db.models import Count, prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -28,7 +28,7 @@ from kinward_web.casework.care.forms import HomeForm, PlanForm
 from kinward_web.casework.care.models import NightPlan, NightPlanRow
 from kinward_web.casework.care.pictures import flow_picture, home_map
 from kinward_web.casework.care.places import position_of
-from kinward_web.casework.care.queries import home_rows, occupied, waiting_cases
+from kinward_web.casework.care.queries import Occupied, homes_now, waiting_cases
 from kinward_web.casework.models import CareHome
 from kinward_web.casework.plan import WEIGHTS, Home
 from kinward_web.casework.plan.model import Room
@@ -48,18 +48,18 @@ def care_places(request: HttpRequest) -> HttpResponse:
     """Show every care place: free beds, carers, money, medical ability; as a map and a list."""
     if not any(can(request.actor, act) for act in _SEEN_BY):
         raise NotAllowed(f"{request.actor.role} sees no care places")
-    homes = list(CareHome.objects.select_related("agency").order_by("region", "name"))
-    now = timezone.now()
-    read, taken = home_rows(CareHome.objects.all(), now), occupied(now)
-    rows = [_home_row(home, read[home.pk], taken.get(home.pk)) for home in homes]
-    regions = sorted({home.region for home in homes})
+    homes = homes_now(CareHome.objects.order_by("region", "name"), timezone.now())
+    status = _status()
+    rows = [_home_row(*row, status) for row in homes]
+    regions = sorted({home.region for home, _row, _taken in homes})
     chosen = request.GET.get("region", "")
     listed = [row for row in rows if chosen in ("", row["home"].region)]
     page = Paginator(listed, _PER_PAGE).get_page(request.GET.get("page"))
     for row in page:
-        home = read[row["home"].pk]
+        home = row["home"]
         row["level"] = texts.level_name(home.medical_level)
-        row["money"] = texts.money(home.money, home.currency)
+        row["money"] = texts.money(row["at_hand"], home.currency)
+    prefetch_related_objects([row["home"] for row in page], "agency")
     return render(
         request,
         "casework/care_places.html",
@@ -81,9 +81,18 @@ def care_places(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _home_row(home: CareHome, row: Home, taken: Any) -> dict[str, Any]:
-    there = taken.there if taken else 0
-    expected = taken.expected if taken else 0
+def _status() -> dict[str, str]:
+    """Return what the tones mean, looked up once per page and not once per home."""
+    return {
+        "ended": _("Not receiving"),
+        "home": _("Receives"),
+        "waiting": _("Beds, but no carer or money"),
+        "urgent": _("Full"),
+    }
+
+
+def _home_row(home: CareHome, row: Home, taken: Occupied, status: dict[str, str]) -> dict[str, Any]:
+    there, expected = taken.there, taken.expected
     room = Room.of(row, _A_MONTH)
     free = max(0, home.beds - there - expected)
     takes = min(free, room.paid, room.load // row.load_unit[1])
@@ -98,23 +107,23 @@ def _home_row(home: CareHome, row: Home, taken: Any) -> dict[str, Any]:
         "days_paid": row.money // (row.cost * (there + expected))
         if row.cost and there + expected
         else None,
+        "at_hand": row.money,
         "receiving": row.receiving,
         "tone": tone,
-        "status": {
-            "ended": _("Not receiving"),
-            "home": _("Receives"),
-            "waiting": _("Beds, but no carer or money"),
-            "urgent": _("Full"),
-        }[tone],
+        "status": status[tone],
     }
 
 
 def _map(rows: list[dict[str, Any]]) -> Any:
     regions = {}
-    for row in rows:
-        position = position_of(row["home"].region)
+    for name in {row["home"].region for row in rows}:
+        position = position_of(name)
         if position is not None:
-            regions[row["home"].region] = (position.latitude, position.longitude)
+            regions[name] = (position.latitude, position.longitude)
+    beds = {
+        free: ngettext("%(n)d free bed", "%(n)d free beds", free) % {"n": free}
+        for free in {row["free"] for row in rows}
+    }
     return home_map(
         [
             (
@@ -123,8 +132,7 @@ def _map(rows: list[dict[str, Any]]) -> Any:
                 row["home"].beds,
                 row["free"],
                 row["tone"],
-                f"{row['home'].name}: "
-                + ngettext("%(n)d free bed", "%(n)d free beds", row["free"]) % {"n": row["free"]},
+                f"{row['home'].name}: {beds[row['free']]}",
             )
             for row in rows
         ],
@@ -153,10 +161,9 @@ def edit_home(request: HttpRequest, number: int | None = None) -> HttpResponse:
 def plan(request: HttpRequest) -> HttpResponse:
     """Choose what tonight's plan covers, and compute it; older plans stand below."""
     waiting = waiting_cases(request.actor, timezone.now())
-    counts = waiting.values_list("operation_id", "operation__code").annotate(n=Count("pk"))
-    by_operation = [
-        (pk, f"{code} ({n})") for pk, code, n in counts.order_by("operation__code") if pk
-    ]
+    by_code = waiting.values_list("operation_id", "operation__code").annotate(n=Count("pk"))
+    counts = list(by_code.order_by("operation__code"))
+    by_operation = [(pk, f"{code} ({n})") for pk, code, n in counts if pk]
     data = request.POST if request.method == "POST" else None
     form = PlanForm(data, operations=by_operation)
     if data is not None and form.is_valid():

@@ -18,7 +18,6 @@ from kinward_web.accounts.api import Actor
 from kinward_web.casework.effects import HANDED_OVER
 from kinward_web.casework.engine import binding_of
 from kinward_web.casework.models import Case, Placement, TransitionRecord
-from kinward_web.registry import api as registry
 from kinward_web.rules.evidence import EVIDENCE, Kind
 from kinward_web.rules.policy import load_policy
 from kinward_web.rules.roles import reach_of
@@ -53,11 +52,17 @@ class Entry:
 
 
 def timeline(
-    actor: Actor, case: Case, records: Sequence[TransitionRecord], places: Sequence[Placement]
+    actor: Actor,
+    case: Case,
+    records: Sequence[TransitionRecord],
+    places: Sequence[Placement],
+    documents: Iterable[Any],
 ) -> list[Entry]:
     """Return everything that happened and that the role may read, newest first.
 
     A constant number of queries.
+
+    :param documents: those of the child that the role may read, with who stored them.
     """
     by_place = {place.pk: place for place in places}
     moves = TransitionRecord.objects.filter(machine="placement", subject_id__in=by_place)
@@ -67,7 +72,7 @@ def timeline(
             _transition(actor, record, place_name(by_place[record.subject_id]))
             for record in moves.select_related("actor", "agency")
         ),
-        *_documents(actor, case),
+        *_documents(documents),
         *_visits(actor, case),
         *_services(actor, case),
     ]
@@ -142,9 +147,8 @@ def _transition(actor: Actor, record: TransitionRecord, place: str = "") -> Entr
     )
 
 
-def _documents(actor: Actor, case: Case) -> Iterator[Entry]:
+def _documents(rows: Iterable[Any]) -> Iterator[Entry]:
     """Yield one entry for what one person stored in one minute."""
-    rows = registry.documents_of(actor, case.child_id).select_related("uploaded_by__agency")
     together = groupby(rows, lambda row: (row.uploaded_by_id, f"{row.uploaded_at:%Y%m%d%H%M}"))
     for _key, group in together:
         stored = list(group)

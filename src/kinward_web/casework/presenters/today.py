@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from django.db.models import F, QuerySet
+from django.db.models import Count, F, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import Promise
@@ -27,10 +27,21 @@ from kinward_web.rules import MACHINES
 from kinward_web.rules.case import CASE
 from kinward_web.rules.table import Rule, StateRow
 
-__all__ = ["LONGEST", "CaseRow", "Listed", "ProposalRow", "Today", "today_for"]
+__all__ = [
+    "LONGEST",
+    "CaseRow",
+    "Listed",
+    "ProposalRow",
+    "Today",
+    "case_row",
+    "today_for",
+    "with_child",
+]
 
 LONGEST = 25
 """Rows of a list on the page."""
+_COLUMNS = ("code", "region", "state", "due_at", "returned_to_buyer")
+"""Of a case, in lists."""
 _SOON = timedelta(hours=24)
 _FIRST = ("located", "missing_from_care", "hold")
 """States with a list of their own."""
@@ -124,21 +135,32 @@ def today_for(actor: Actor, moment: datetime | None = None) -> Today:
     cases = cases_for(actor)
     first = (F("returned_to_buyer").desc(), F("due_at").asc(nulls_last=True), "pk")
     running = cases.exclude(state__in=_FIRST).filter(due_at__lte=moment + _SOON)
+    counts = dict(cases.order_by().values_list("state").annotate(n=Count("pk")))
+
+    def listed(state: str) -> Listed:
+        rows = _rows(actor, cases.filter(state=state), *first)
+        return Listed(rows, counts.get(state, 0))
+
     return Today(
-        located=_listed(actor, cases.filter(state="located"), *first),
-        missing=_listed(actor, cases.filter(state="missing_from_care"), *first),
-        held=_listed(actor, cases.filter(state="hold"), *first),
-        clocks=_listed(actor, running, "due_at", "pk"),
+        located=listed("located"),
+        missing=listed("missing_from_care"),
+        held=listed("hold"),
+        clocks=Listed(_rows(actor, running, "due_at", "pk"), running.count()),
         proposals=_proposals(actor, cases, moment),
         messages=_messages(actor),
         visits=_visits(actor, timezone.localdate(moment)),
-        total=cases.count(),
+        total=sum(counts.values()),
     )
 
 
-def _listed(actor: Actor, cases: QuerySet[Case], *order: object) -> Listed:
-    rows = cases.select_related("child", "transfer_to").order_by(*order)[:LONGEST]
-    return Listed(tuple(case_row(actor, case) for case in rows), cases.count())
+def _rows(actor: Actor, cases: QuerySet[Case], *order: object) -> tuple[CaseRow, ...]:
+    return tuple(case_row(actor, case) for case in with_child(cases).order_by(*order)[:LONGEST])
+
+
+def with_child(cases: QuerySet[Case]) -> QuerySet[Case]:
+    """Join what lists show of the child: no name is fetched, so none is decrypted."""
+    shown = ("child__sex", "child__born_from", "child__born_to")
+    return cases.select_related("child").only(*_COLUMNS, *shown)
 
 
 def case_row(actor: Actor, case: Case) -> CaseRow:

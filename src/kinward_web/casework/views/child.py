@@ -14,7 +14,7 @@ from kinward_web.casework.forms import OpenCaseForm, PartyForm
 from kinward_web.casework.models import Case
 from kinward_web.casework.presenters.child import age_text, records_of, stages, step_rows
 from kinward_web.casework.presenters.timeline import place_name, timeline
-from kinward_web.casework.scope import can, cases_for, require
+from kinward_web.casework.scope import acts_on, cases_for, require
 from kinward_web.casework.views.common import case_page, see_case, to_case
 from kinward_web.errors import NotAllowed, Refusal, TransitionRefused
 from kinward_web.registry import api as registry
@@ -63,6 +63,10 @@ def child(request: HttpRequest, code: str) -> HttpResponse:
         next_steps(actor, case),
         lambda rule: reverse("casework:step", args=[case.code, rule.name]),
     )
+    documents = list(
+        registry.documents_of(actor, case.child_id).select_related("uploaded_by__agency")
+    )
+    may = acts_on(actor, case, ("document.write", "party.write", "medical.read"))
     return case_page(
         request,
         "child.html",
@@ -72,15 +76,15 @@ def child(request: HttpRequest, code: str) -> HttpResponse:
         mine=[row for row in steps if row.mine and row.kind == "forward"],
         others=[row for row in steps if not row.mine and row.kind == "forward"],
         further=[row for row in steps if row.mine and row.kind != "forward"],
-        entries=timeline(actor, case, records, places),
+        entries=timeline(actor, case, records, places, documents),
         places=[(place, place_name(place), PLACEMENT.state(place.state)) for place in places],
         parties=case.parties.select_related("agency").order_by("agency__kind", "agency__name"),
         siblings=_siblings(request, case),
-        documents=list(registry.documents_of(actor, case.child_id)),
-        may_upload=can(actor, "document.write", case),
+        documents=documents,
+        may_upload="document.write" in may,
         may_draft=case.state in SEARCHED and actor.role in PUBLICATION.rule("draft").roles,
-        may_add_party=can(actor, "party.write", case),
-        reads_medical=can(actor, "medical.read", case),
+        may_add_party="party.write" in may,
+        reads_medical="medical.read" in may,
     )
 
 

@@ -9,7 +9,7 @@ from django.shortcuts import render
 
 from kinward_web.audit import api as audit
 from kinward_web.casework.presenters.child import purpose_of
-from kinward_web.casework.presenters.today import case_row, today_for
+from kinward_web.casework.presenters.today import case_row, today_for, with_child
 from kinward_web.casework.scope import cases_for, require
 from kinward_web.rules.case import CASE
 from kinward_web.rules.table import NEW
@@ -36,7 +36,7 @@ def children(request: HttpRequest) -> HttpResponse:
     """List the children within reach, by state."""
     require(request.actor, "case.read")
     state = request.GET.get("state", "")
-    cases = cases_for(request.actor).select_related("child", "transfer_to")
+    cases = with_child(cases_for(request.actor))
     if state in {row.key for row in CASE.states}:
         cases = cases.filter(state=state)
     cases = cases.order_by(F("due_at").asc(nulls_last=True), "pk")
