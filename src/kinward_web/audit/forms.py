@@ -26,6 +26,10 @@ class _Filter(forms.Form):
         required=False,
     )
 
+    def chooses(self) -> bool:
+        """Return whether anything less than everything is asked for."""
+        return self.is_valid() and any(self.cleaned_data.values())
+
     def _by_both(self) -> Q:
         chosen = Q()
         subject, person = self.cleaned_data.get("subject"), self.cleaned_data.get("person")

@@ -40,7 +40,10 @@ class AuditEvent(models.Model):
         """In order of the chain."""
 
         ordering: ClassVar = ["sequence"]
-        indexes: ClassVar = [models.Index(fields=["subject", "sequence"])]
+        indexes: ClassVar = [
+            models.Index(fields=["subject", "sequence"]),
+            models.Index(name="audit_act", fields=["act", "sequence"]),
+        ]
 
 
 class ReadEvent(models.Model):

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
 
@@ -54,12 +55,22 @@ def _status() -> dict[str, Any]:
     return {"verified": last_event(VERIFIED), "head": head(), "head_form": HeadForm()}
 
 
+class _Links(Paginator):
+    """Pages of the whole chain: it has no gaps, so that its last link says how many there are."""
+
+    @cached_property
+    def count(self) -> int:
+        """Return the number of links."""
+        return self.object_list.values_list("sequence", flat=True).first() or 0
+
+
 @require_GET
 def chain(request: HttpRequest) -> HttpResponse:
     """Show who did what."""
     actor = _auditor(request)
     form = ChainFilter(request.GET)
-    page = _page(request, form.rows())
+    paginator = Paginator if form.chooses() else _Links
+    page = paginator(form.rows(), _ROWS).get_page(request.GET.get("page"))
     rows = [
         # Pairs, because a template would take a key named "items" for the method.
         {"event": event, "detail": [(key, _shown(value)) for key, value in event.detail.items()]}

@@ -154,7 +154,7 @@ def documents_of(actor: Actor, person_id: int) -> QuerySet[Document]:
     """Return the documents of a person that the actor may read, newest first, without content."""
     from kinward_web.registry.scope import documents_for
 
-    rows = documents_for(actor).filter(person_id=person_id, destroyed_at__isnull=True)
+    rows = documents_for(actor, person=person_id).filter(destroyed_at__isnull=True)
     return rows.defer("content").order_by("-uploaded_at", "-pk")
 
 
