@@ -5,15 +5,20 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('casework', '0002_night_plan'),
+        ("casework", "0002_night_plan"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='case',
-            name='return_placement',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='casework.placement'),
+            model_name="case",
+            name="return_placement",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="casework.placement",
+            ),
         ),
     ]
