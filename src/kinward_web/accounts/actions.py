@@ -17,19 +17,23 @@ from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 from django.utils.translation import gettext as _
 
-from kinward_web.accounts.actor import Actor
-from kinward_web.accounts.models import User
+from kinward_web.accounts.actor import SYSTEM, Actor
+from kinward_web.accounts.models import Agency, User
 from kinward_web.audit.api import append
-from kinward_web.rules.roles import reach_of
+from kinward_web.rules.roles import Role, reach_of
 
 __all__ = [
     "appoint",
     "end_appointment",
     "end_sessions",
+    "found_office",
     "people_of",
     "reset_password",
     "reset_second_factor",
 ]
+
+_FOUNDERS = 2
+"""Agencies that must have an administrator before the others can be entered by two people."""
 
 
 def _check(actor: Actor) -> None:
@@ -72,6 +76,34 @@ def appoint(actor: Actor, person: User) -> str:
     person.set_unusable_password()
     person.save()
     append(actor, "accounts.appoint", f"user:{person.pk}", {"role": person.role})
+    return _link(person)
+
+
+@transaction.atomic
+def found_office(agency: Agency, person: User) -> str:
+    """Enter one of the first two agencies with its administrator; return its password address.
+
+    Everything later needs administrators of two agencies, so somebody must enter the first two:
+    whoever runs the machine, at its command line. The agency has no telephone, address or
+    accreditation yet; the two administrators confirm those to each other.
+
+    :raises PermissionDenied: two agencies have administrators already, or the agency exists.
+    :raises ValidationError: a value is missing or malformed.
+    """
+    administrators = User.objects.filter(role=Role.ADMINISTRATOR.value, is_active=True)
+    if administrators.values("agency").distinct().count() >= _FOUNDERS:
+        raise PermissionDenied(
+            _("Two agencies have administrators: they enter all others on the page Agencies.")
+        )
+    if Agency.objects.filter(code=agency.code).exists():
+        raise PermissionDenied(_("This agency exists; its own administrator appoints its people."))
+    agency.full_clean()
+    agency.save()
+    person.agency, person.role = agency, Role.ADMINISTRATOR.value
+    person.set_unusable_password()
+    person.full_clean()
+    person.save()
+    append(SYSTEM, "accounts.founded", f"user:{person.pk}", {"agency": agency.code})
     return _link(person)
 
 
