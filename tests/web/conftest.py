@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -34,6 +35,10 @@ for variable in ("DATABASE_URL", "KINWARD_DEMO", "KINWARD_COUNTRY", "KINWARD_HOS
     os.environ.pop(variable, None)
 
 import django  # noqa: E402
+
+# Workers that tests start import this file too, without the path that pytest sets.
+sys.path.append(str(Path(__file__).resolve().parents[2] / "tools"))
+
 from catalogues import compile_stale  # noqa: E402
 
 # The installation compiled the catalogues of its day; a source may have changed since.
