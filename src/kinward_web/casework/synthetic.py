@@ -128,7 +128,8 @@ class _Maker:
         self._chance = random.Random(seed)
         self._count = count
         self._now = timezone.now()
-        self._stamp = f"{seed}-{self._now:%Y%m%d%H%M%S%f}"
+        # Short: the code of an agency has forty characters at most, and PostgreSQL counts them.
+        self._stamp = f"{seed}-{int(self._now.timestamp() * 1000):x}"
         self._people: dict[tuple[str, Role], User] = {}
 
     # -------------------------------------------------------------------- offices
@@ -139,7 +140,7 @@ class _Maker:
         for region in _REGIONS:
             for kind in AgencyKind:
                 agency = Agency.objects.create(
-                    code=f"synthetic-{region.lower()}-{kind.value}-{self._stamp}",
+                    code=f"syn-{region.lower()}-{kind.value}-{self._stamp}",
                     name=f"Synthetic {kind.value} of {region}",
                     kind=kind.value,
                     region=region,
@@ -184,7 +185,7 @@ class _Maker:
 
     def _national(self) -> None:
         agency = Agency.objects.create(
-            code=f"synthetic-national-{self._stamp}",
+            code=f"syn-national-{self._stamp}",
             name="Synthetic national oversight",
             kind=AgencyKind.OVERSIGHT.value,
         )
