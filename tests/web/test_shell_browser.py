@@ -147,8 +147,10 @@ def test_a_passkey_is_added_and_opens_the_login(
     page.get_by_role("button", name="Add a passkey").click()
     page.wait_for_url("**/sign-in/second-factor/**")
     page.goto(f"{place}/sign-in/out/")
-    page.get_by_role("main").get_by_role("button", name="Sign out").click()
+    with page.expect_navigation():
+        page.get_by_role("main").get_by_role("button", name="Sign out").click()
     page.goto(f"{place}/sign-in/")
     page.get_by_role("button", name="Sign in with a passkey").click()
-    page.wait_for_url(f"{place}/me/")
+    page.wait_for_url(lambda url: "/sign-in/" not in url)
+    page.get_by_text("Sign out").first.wait_for()
     assert page.violations == []
