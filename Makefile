@@ -39,10 +39,15 @@ check: $(STAMP)
 	$(BIN)/mypy --strict src/kinward
 	$(BIN)/lint-imports
 
-# What a database can tell apart runs twice: on PostgreSQL here, on SQLite with all the others.
+# What a database can tell apart runs twice: on PostgreSQL beside, on SQLite with all
+# the others.
 test: check
-	KINWARD_TEST_DATABASE=postgres $(BIN)/python -m pytest -q -m "not slow" tests/web
-	$(BIN)/python -m pytest -m "not slow"
+	@mkdir -p build
+	@KINWARD_TEST_DATABASE=postgres $(BIN)/python -m pytest -q -m "not slow" -p no:cacheprovider \
+	  tests/web > build/postgres.log 2>&1 & postgres=$$!; status=0; \
+	$(BIN)/python -m pytest -m "not slow" || status=$$?; \
+	wait $$postgres || { cat build/postgres.log; status=1; }; \
+	exit $$status
 
 test-all: check
 	KINWARD_TEST_DATABASE=postgres $(BIN)/python -m pytest -q tests/web
