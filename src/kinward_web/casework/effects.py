@@ -13,9 +13,9 @@ from django.utils.translation import gettext_noop
 from kinward_web.accounts.api import SYSTEM
 from kinward_web.casework import custody, engine
 from kinward_web.casework.engine import Context, Effect
-from kinward_web.casework.guards import cleared_return, live_placement
+from kinward_web.casework.guards import beds_full, cleared_return, live_placement
 from kinward_web.casework.messages import tell
-from kinward_web.casework.models import CareHome, Case, CaseParty, MedicalExam, Placement, Visit
+from kinward_web.casework.models import Case, CaseParty, MedicalExam, Placement, Visit
 from kinward_web.registry import api as registry
 from kinward_web.rules.policy import load_policy
 
@@ -198,21 +198,16 @@ def _clear(context: Context) -> None:
         custody.freeze(context.actor, context.subject, context.moment)
 
 
-def _beds_full(home: CareHome) -> bool:
-    return home.placements.filter(state="placed", over_capacity=False).count() >= home.beds
-
-
 def _receive_at_night(context: Context) -> Mapping[str, Any]:
     home = context.subject.home
     tell(context.case, "received_at_night", agency_ids=[home.agency_id])
-    return {"over_capacity": _beds_full(home)}
+    return {"over_capacity": beds_full(context)}
 
 
 def _cancel_removal(context: Context) -> Mapping[str, Any]:
     _clear(context)
-    home = context.subject.home
     # The child never left, even if its bed was counted as free meanwhile and given away.
-    return {"over_capacity": home is not None and _beds_full(home)}
+    return {"over_capacity": context.subject.home_id is not None and beds_full(context)}
 
 
 def _remove_now(context: Context) -> None:

@@ -22,7 +22,7 @@ from kinward_web.rules.case import IN_CUSTODY
 from kinward_web.rules.custody import Bar
 from kinward_web.rules.roles import AgencyKind
 
-__all__ = ["CASE_GUARDS", "PLACEMENT_GUARDS", "cleared_return", "live_placement"]
+__all__ = ["CASE_GUARDS", "PLACEMENT_GUARDS", "beds_full", "cleared_return", "live_placement"]
 
 _PRIVATE_CARE = ("medical_cleared", "in_care", "tracing", "family_found", "long_term")
 """States in which a child may go to private people: examined, and known to be who it is."""
@@ -353,7 +353,8 @@ def _not_placed_elsewhere(context: Context) -> list[Refusal]:
     ]
 
 
-def _beds_full(context: Context) -> bool:
+def beds_full(context: Context) -> bool:
+    """Return whether every bed of the placement's home is taken; it must have a home."""
     placement = context.subject
     homes = type(placement.home)._default_manager.all()
     if context.locked:
@@ -365,7 +366,7 @@ def _beds_full(context: Context) -> bool:
 
 
 def _bed_free(context: Context) -> list[Refusal]:
-    if not context.subject.home_id or not _beds_full(context):
+    if not context.subject.home_id or not beds_full(context):
         return []
     return [
         Refusal(
@@ -377,7 +378,7 @@ def _bed_free(context: Context) -> list[Refusal]:
 
 
 def _bed_free_or_reason(context: Context) -> list[Refusal]:
-    if not context.evidence or not context.subject.home_id or not _beds_full(context):
+    if not context.evidence or not context.subject.home_id or not beds_full(context):
         return []
     if context.evidence.get("reason"):
         return []
